@@ -1,0 +1,126 @@
+import { findAttempt } from '../db/attempts.ts';
+import { cancelOrder } from '../db/cancel.ts';
+import type { Database } from '../db/client.ts';
+import type { OrderRow } from '../db/orders.ts';
+import { applyRecord } from '../db/records.ts';
+import { type LoadedSituation, loadSituation } from '../db/situations.ts';
+import { type Action, decide, type RecordPlan } from '../domain/decide.ts';
+import type { Instant, Order } from '../domain/order.ts';
+import type { Timing } from '../domain/timing.ts';
+import type { Bell } from './bell.ts';
+import type { Activities, Hints, Step } from './interface.ts';
+
+export interface AdvanceDeps {
+  readonly db: Database;
+  readonly timing: Timing;
+  readonly rateRefreshMs: number;
+  readonly bell: Bell;
+  /** Tells the cache about a row that has just changed. Never fails. */
+  readonly cacheOrder: (orderId: string) => Promise<void>;
+}
+
+/** More records than an order can need in one go: reaching it means that a plan repeats itself. */
+const MAX_RECORDS = 12;
+
+type AdvanceActivities = Pick<Activities, 'advanceOrder' | 'cancelOrderForOperator'>;
+
+/**
+ * The record activities. The plan is made here, beside the row, and not in the workflow: so the rules may change without breaking
+ * the replay of runs that wait, and a run's history holds what was decided instead of everything it was decided from.
+ */
+export function createAdvanceActivities({
+  db,
+  timing,
+  rateRefreshMs,
+  bell,
+  cacheOrder,
+}: AdvanceDeps): AdvanceActivities {
+  async function advanceOrder(orderId: string, hints: Hints): Promise<Step> {
+    const recorded: string[] = [];
+    const options = { isLookWanted: hints.isLookWanted, compareRate: hints.isFirst, rateMaxAgeMs: 2 * rateRefreshMs };
+    for (let count = 0; count < MAX_RECORDS; count += 1) {
+      const loaded = await loadSituation(db, orderId, options);
+      if (!loaded) throw new Error(`there is no order ${orderId}`);
+      const action = decide(loaded.situation, loaded.now, timing);
+      if (action.kind !== 'record') return stepOf(loaded, action, recorded, timing);
+
+      const result = await applyRecord(db, orderId, loaded.seen, action.record, timing);
+      if (result?.result !== 'applied') continue; // The row moved on, or a proof did not hold: plan again from what is there.
+      recorded.push(`${action.record.kind} → ${result.order.status} (version ${result.order.version})`);
+      await announce(loaded, action.record, result.order);
+    }
+    throw new Error(`order ${orderId}: ${MAX_RECORDS} records in one go: ${recorded.join(', ')}`);
+  }
+
+  async function announce(loaded: LoadedSituation, record: RecordPlan, order: OrderRow): Promise<void> {
+    const fields = { order_id: order.id, status: order.status, attempt: loaded.seen.attempt, code: order.providerCode };
+    bell.recorded(record.kind, order.status, loaded.row.status, fields);
+    await cacheOrder(order.id);
+    if (record.kind === 'adopt_created' && record.isLost) bell.alert('lost_row_adopted', fields);
+    if (record.kind === 'adopt_claimed') bell.page('claimed_without_execute', fields);
+    if (record.kind === 'fail_attempt') {
+      if (record.isPage) bell.page('partial_effect', fields);
+      else if (record.reason === 'cancelled_by_provider') bell.alert('cancelled_by_provider', fields);
+    }
+    if (record.kind === 'fence' && record.reason === 'account_changed') bell.alert('account_changed', fields);
+    if (record.kind === 'fence' && loaded.situation.attempt?.lockFault === 'auto_execute')
+      bell.page('auto_execute_ignored', fields);
+    if (record.kind === 'complete') {
+      if (record.isForeign) bell.page('executed_without_execute', fields);
+      const settled = loaded.seen.attempt === null ? null : await findAttempt(db, order.id, loaded.seen.attempt);
+      const isAsLocked =
+        settled?.settledDebit === settled?.lockedDebit && settled?.settledRecipient === settled?.lockedRecipient;
+      if (!isAsLocked) bell.page('settled_differs_from_lock', fields);
+    }
+  }
+
+  async function cancelOrderForOperator(orderId: string): Promise<string> {
+    const answered = await cancelOrder(db, orderId, 'operator', timing);
+    if (answered) await cacheOrder(orderId);
+    return answered?.answer ?? 'order_not_found';
+  }
+
+  return { advanceOrder, cancelOrderForOperator };
+}
+
+function stepOf(
+  { row, seen, now }: LoadedSituation,
+  action: Exclude<Action, { kind: 'record' }>,
+  recorded: string[],
+  timing: Timing,
+): Step {
+  const next = action.kind === 'sleep' ? ({ kind: 'sleep', waitingFor: action.waitingFor } as const) : action;
+  const wakeAt = action.kind === 'sleep' ? action.until : nextDeadline(row, now, timing);
+  return {
+    status: row.status,
+    reason: row.reason,
+    seen,
+    next,
+    wakeInMs: Math.max(0, wakeAt - now),
+    recorded,
+    summary: summaryOf(row, action),
+  };
+}
+
+/** While a request is under way the run still wakes for the fence and for expiry. */
+function nextDeadline(order: Order, now: Instant, timing: Timing): Instant {
+  const fenceAt = order.expiresAt - timing.sendMarginMs;
+  if (now < fenceAt) return fenceAt;
+  return now < order.expiresAt ? order.expiresAt : now + 60 * timing.secondMs;
+}
+
+const WAITING_FOR = {
+  rate: (order: OrderRow) =>
+    `waits for an all-in rate ${order.direction} ${order.targetRate}; last look ${order.lastLookRate ?? 'none'}`,
+  expiry: () => 'waits for its expiry; nothing can be sent in time any more',
+  pause: () => 'waits for a pause to be lifted',
+  gate: () => 'waits until the provider takes calls again',
+  retry: () => 'waits to send again',
+  look_up: () => 'waits for the next look-up at Conduit',
+  funds: () => 'waits for funds in the source account',
+} as const;
+
+function summaryOf(row: OrderRow, action: Action): string {
+  if (action.kind === 'done') return `${row.status}${row.reason ? ` (${row.reason})` : ''}`;
+  return action.kind === 'sleep' ? WAITING_FOR[action.waitingFor](row) : action.kind.replaceAll('_', ' ');
+}

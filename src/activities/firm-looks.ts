@@ -1,0 +1,138 @@
+import type { RedisHints } from '../clients/redis-hints.ts';
+import { type MissedLook, prepareAttempt, recordMiss } from '../db/looks.ts';
+import type { OrderRow } from '../db/orders.ts';
+import { applyRecord } from '../db/records.ts';
+import { loadSituation } from '../db/situations.ts';
+import { parsePair } from '../domain/assets.ts';
+import type { OrderReason, Seen } from '../domain/order.ts';
+import { allInRate, isRateMet, triggersOf } from '../domain/rate.ts';
+import { backoffMs } from '../domain/timing.ts';
+import type { Activities, ErrandResult } from './interface.ts';
+import { type JudgedQuote, type ProviderDeps, setPause, takeQuote } from './provider.ts';
+
+export interface FirmLookDeps extends ProviderDeps {
+  readonly hints: RedisHints;
+  readonly baseUrl: string;
+  readonly organisation: string;
+  readonly maxAttemptsPerHour: number;
+  readonly cacheOrder: (orderId: string) => Promise<void>;
+}
+
+/** The daily look, so that a trigger does not age; the jitter keeps orders that were placed together apart. */
+const DAY_MS = 86_400_000;
+const JITTER_MS = 7_200_000;
+/** How much of an interval an order sleeps after a look: less than one, so that the next tick finds it. */
+const QUIET_SHARE = 0.9;
+
+/** Takes a firm quote for the order's own amount and acts on the all-in rate: the next attempt, or a recorded miss. */
+export function createFirmLooks(deps: FirmLookDeps): Pick<Activities, 'takeFirmLook'> {
+  const { db, hints, bell, timing } = deps;
+  const quietMs = Math.round(QUIET_SHARE * deps.rateRefreshMs);
+
+  async function takeFirmLook(orderId: string, seen: Seen): Promise<ErrandResult> {
+    const loaded = await loadSituation(db, orderId, { isLookWanted: true, compareRate: false, rateMaxAgeMs: 0 });
+    if (!loaded || loaded.row.version !== seen.version || loaded.situation.attempt) return said('superseded');
+    const { row, situation } = loaded;
+    if (situation.isPaused) return miss(row, seen, 'paused', `paused:v${seen.version}`);
+    if (!situation.areAccountsActive) return miss(row, seen, 'account_changed', `account:v${seen.version}`);
+    if (situation.gateClosedUntil !== null) return said('gate_closed');
+    if (await hints.isThrottled(orderId)) return said('throttled');
+    const lock = await hints.lockOrder(orderId);
+    if (lock === 'held') return said('busy');
+    try {
+      const { from, to } = parsePair(row.pair);
+      const quote = await takeQuote(deps, row.pair, { from, to, amount: row.amount });
+      return await actOn(row, seen, quote);
+    } finally {
+      await hints.unlockOrder(orderId, lock);
+    }
+  }
+
+  async function actOn(row: OrderRow, seen: Seen, quote: JudgedQuote): Promise<ErrandResult> {
+    switch (quote.kind) {
+      case 'good':
+        return actOnRate(row, seen, quote);
+      case 'refused': {
+        const plan = { kind: 'fail', reason: 'quote_refused', code: quote.code } as const;
+        const done = await applyRecord(db, row.id, seen, plan, timing);
+        if (done?.result === 'applied')
+          bell.recorded('fail', 'failed', row.status, { order_id: row.id, code: quote.code });
+        await deps.cacheOrder(row.id);
+        return said('refused', quote.code);
+      }
+      case 'ours':
+        await setPause(deps, 'all', quote.code);
+        return miss(row, seen, 'paused', `ours:v${seen.version}`, quote.code);
+      case 'gate_closed':
+        return said('gate_closed');
+      case 'unavailable':
+        return miss(row, seen, 'quote_failed', `unavailable:v${seen.version}`, quote.code);
+      case 'unusable':
+        return miss(row, seen, 'quote_unusable', `unusable:v${seen.version}`, quote.fault);
+      case 'suspect':
+      case 'absurd':
+        return miss(row, seen, 'rate_suspect', `${quote.kind}:v${seen.version}`);
+    }
+  }
+
+  async function actOnRate(
+    row: OrderRow,
+    seen: Seen,
+    quote: Extract<JudgedQuote, { kind: 'good' }>,
+  ): Promise<ErrandResult> {
+    const { option, amounts, shape } = quote;
+    const rate = allInRate(amounts);
+    const look = { rate, ...triggersOf(row, shape, parsePair(row.pair).to), ...nextTimes(quietMs), failedLooks: 0 };
+    if (!isRateMet(row, amounts))
+      return record({ orderId: row.id, seen, fact: option.quoteId, reason: 'rate_not_met', code: null, look });
+    const { baseUrl, organisation, maxAttemptsPerHour: maxAttempts } = deps;
+    const done = await prepareAttempt(db, {
+      orderId: row.id,
+      seen,
+      option,
+      amounts,
+      baseUrl,
+      organisation,
+      look,
+      maxAttempts,
+    });
+    if (done === 'limited') return miss(row, seen, 'attempt_limit', `limit:v${seen.version}`);
+    if (done === 'paused') return miss(row, seen, 'paused', `paused:v${seen.version}`);
+    if (done?.result !== 'applied') return said('superseded');
+    bell.looked('hit', { order_id: row.id, attempt: done.order.version, rate });
+    await deps.cacheOrder(row.id);
+    return said('hit');
+  }
+
+  /** A look that got no rate to judge: it backs off, whatever its trigger says. */
+  function miss(
+    row: OrderRow,
+    seen: Seen,
+    reason: OrderReason,
+    fact: string,
+    code: string | null = null,
+  ): Promise<ErrandResult> {
+    const failedLooks = row.failedLooks + 1;
+    const look = { rate: null, ...nextTimes(backoffMs(failedLooks, timing)), failedLooks };
+    return record({ orderId: row.id, seen, fact, reason, code, look });
+  }
+
+  async function record(missed: MissedLook): Promise<ErrandResult> {
+    const done = await recordMiss(db, missed);
+    if (done?.result !== 'applied') return said('superseded');
+    bell.looked(missed.reason, { order_id: missed.orderId, rate: missed.look.rate, code: missed.code });
+    if (missed.reason === 'rate_not_met') await hints.throttleOrder(missed.orderId, quietMs);
+    await deps.cacheOrder(missed.orderId);
+    return said(missed.reason, missed.code);
+  }
+
+  return { takeFirmLook };
+}
+
+function nextTimes(nextCheckInMs: number) {
+  return { nextCheckInMs, lookInMs: Math.round(DAY_MS + (Math.random() * 2 - 1) * JITTER_MS) };
+}
+
+function said(result: string, code: string | null = null): ErrandResult {
+  return { result, code };
+}

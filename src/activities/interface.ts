@@ -1,0 +1,66 @@
+import type { Wait } from '../domain/decide.ts';
+import type { OrderReason, OrderStatus, Seen } from '../domain/order.ts';
+
+/** What has reached a run since it last looked at its row. */
+export interface Hints {
+  /** The watcher says that the trigger was crossed. */
+  readonly isLookWanted: boolean;
+  /** The run has just begun: compare the trigger with the newest rate. */
+  readonly isFirst: boolean;
+}
+
+/** One request to Conduit that the plan asks for. */
+export type Errand =
+  | { readonly kind: 'look' }
+  | { readonly kind: 'send_create' }
+  | { readonly kind: 'send_execute'; readonly keyNumber: number }
+  | { readonly kind: 'send_cancel'; readonly keyNumber: number }
+  | { readonly kind: 'look_up' };
+
+export type Next = { readonly kind: 'done' } | { readonly kind: 'sleep'; readonly waitingFor: Wait } | Errand;
+
+/** Where an order stands after its records were brought up to date, and what comes next. */
+export interface Step {
+  readonly status: OrderStatus;
+  readonly reason: OrderReason | null;
+  readonly seen: Seen;
+  readonly next: Next;
+  /** How long until the plan must be made again, news or none, by the database's clock. */
+  readonly wakeInMs: number;
+  /** What was recorded on the way, for the reader of the history. */
+  readonly recorded: readonly string[];
+  /** One line for the operator: what the order waits for. */
+  readonly summary: string;
+}
+
+/** How a request to Conduit ended, in words; the facts are in the rows. */
+export interface ErrandResult {
+  readonly result: string;
+  readonly code: string | null;
+}
+
+export interface TickResult {
+  /** The interval between ticks, in milliseconds. */
+  readonly refreshMs: number;
+  readonly openOrders: number;
+  readonly rate: string | null;
+  readonly woken: number;
+  /** Why there is no rate, or null. */
+  readonly fault: string | null;
+}
+
+/** Everything that the workflows may ask for. The only thing that they see of this room. */
+export interface Activities {
+  /** Brings an order's records up to date and plans the next step. Several rows may change, each in its own transaction. */
+  advanceOrder(orderId: string, hints: Hints): Promise<Step>;
+  /** The customer's cancel, asked for by an operator. */
+  cancelOrderForOperator(orderId: string): Promise<string>;
+  takeFirmLook(orderId: string, seen: Seen): Promise<ErrandResult>;
+  sendCreate(orderId: string, seen: Seen): Promise<ErrandResult>;
+  sendExecute(orderId: string, seen: Seen, keyNumber: number): Promise<ErrandResult>;
+  sendCancel(orderId: string, seen: Seen, keyNumber: number): Promise<ErrandResult>;
+  lookUpAttempt(orderId: string, seen: Seen): Promise<ErrandResult>;
+  tickRateWatch(pair: string, dueAt: number): Promise<TickResult>;
+  reconcileOrders(): Promise<Record<string, number>>;
+  followOrphans(): Promise<Record<string, number>>;
+}

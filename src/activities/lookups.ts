@@ -1,0 +1,124 @@
+import { type AttemptRow, findAttempt, setNextLookup } from '../db/attempts.ts';
+import { findOrder, type OrderRow } from '../db/orders.ts';
+import { closeGate, pairBook } from '../db/rate-watch.ts';
+import { type ProviderReading, storeLookup } from '../db/readings.ts';
+import { sendsOfAttempt } from '../db/sends.ts';
+import { parsePair } from '../domain/assets.ts';
+import type { LookupResult } from '../domain/attempt.ts';
+import { attemptReference, sendKey } from '../domain/ids.ts';
+import type { Seen } from '../domain/order.ts';
+import { observedOf, type ProviderOrder, readLock } from '../domain/provider-order.ts';
+import { lookupDueAt } from '../domain/timing.ts';
+import type { Activities, ErrandResult } from './interface.ts';
+import { DEFAULT_RETRY_AFTER_MS, setPause } from './provider.ts';
+import type { TransferDeps } from './transfers.ts';
+
+/** What Conduit says of an attempt's order, before anything is concluded from it. */
+export type Found =
+  | { readonly kind: 'found'; readonly reading: ProviderReading }
+  | { readonly kind: 'absent' | 'ambiguous' | 'unavailable' }
+  | { readonly kind: 'rate_limited'; readonly retryAfterMs: number };
+
+/** Looks a live attempt up and stores what was read; the loop decides on the row, not on this result. */
+export function createLookups(deps: TransferDeps): Pick<Activities, 'lookUpAttempt'> {
+  const { db, timing, bell } = deps;
+
+  async function lookUpAttempt(orderId: string, seen: Seen): Promise<ErrandResult> {
+    const order = await findOrder(db, orderId);
+    const attempt = seen.attempt === null ? null : await findAttempt(db, orderId, seen.attempt);
+    if (!order || !attempt) return said('superseded');
+    const { now: begunAt, gateClosedUntil } = await pairBook(db, order.pair);
+    if (gateClosedUntil !== null) {
+      await setNextLookup(db, orderId, attempt.attempt, gateClosedUntil - begunAt);
+      return said('gate_closed');
+    }
+    const found = await findAtProvider(deps, order, attempt);
+    const result = resultOf(found);
+    const last = (await sendsOfAttempt(db, orderId, attempt.attempt)).at(-1);
+    const nextLookupAt =
+      found.kind === 'rate_limited'
+        ? begunAt + found.retryAfterMs
+        : lookupDueAt(last?.permittedAt ?? attempt.createdAt, begunAt, timing);
+    const reading = found.kind === 'found' ? found.reading : null;
+    await storeLookup(db, { orderId, attempt: attempt.attempt, result, begunAt, reading, nextLookupAt });
+    bell.log.info(
+      { event: 'lookup_stored', order_id: orderId, attempt: attempt.attempt, status: result },
+      `look-up: ${result}`,
+    );
+    await deps.cacheOrder(orderId);
+    return said(result, reading?.order.status ?? null);
+  }
+
+  return { lookUpAttempt };
+}
+
+function resultOf(found: Found): LookupResult {
+  if (found.kind === 'found') return observedOf(found.reading.order);
+  return found.kind === 'rate_limited' ? 'unavailable' : found.kind;
+}
+
+/**
+ * Asks Conduit for an attempt's order: by its id, else by our reference. Two exact matches pause everything: one reference is
+ * one order, or our promise stands on sand. The reply cached under the create's key is a hint of the id that a GET confirms.
+ */
+export async function findAtProvider(deps: TransferDeps, order: OrderRow, attempt: AttemptRow): Promise<Found> {
+  if (attempt.baseUrl !== deps.baseUrl || attempt.organisation !== deps.organisation) {
+    await setPause(deps, 'all', 'other_organisation', false);
+    deps.bell.page('two_orders_under_reference', {
+      order_id: order.id,
+      attempt: attempt.attempt,
+      code: 'other_organisation',
+    });
+    return { kind: 'ambiguous' };
+  }
+  const key = sendKey(attemptReference(order.id, attempt.attempt), 'create', 1);
+  const id = attempt.conduitOrderId ?? hintedId(await deps.hints.readReply(key));
+  if (id) {
+    const reply = await deps.conduit.getOrder(id);
+    if (reply.kind === 'rate_limited') return limited(deps, reply.retryAfterMs);
+    if (reply.kind === 'unavailable') return { kind: 'unavailable' };
+    if (reply.kind === 'found' && reply.order.reference === attempt.reference)
+      return read(deps, order, reply.order, reply.raw);
+    // A known order that is suddenly not there is "absent"; a hint that leads nowhere is only a bad hint.
+    if (attempt.conduitOrderId !== null) return { kind: 'absent' };
+  }
+  const matches = await deps.conduit.findOrders(attempt.reference);
+  if (matches.kind === 'rate_limited') return limited(deps, matches.retryAfterMs);
+  if (matches.kind === 'unavailable') return { kind: 'unavailable' };
+  const [match, second] = matches.orders;
+  if (!match) return { kind: 'absent' };
+  if (!second) return read(deps, order, match.order, match.raw);
+  await setPause(deps, 'all', 'two_orders_under_reference', false);
+  deps.bell.page('two_orders_under_reference', { order_id: order.id, attempt: attempt.attempt });
+  return { kind: 'ambiguous' };
+}
+
+/** The order's id in a reply that was kept; whatever else stands there is no hint. */
+function hintedId(reply: string | null): string | null {
+  try {
+    const { id } = JSON.parse(reply ?? '{}') as { id?: unknown };
+    return typeof id === 'string' ? id : null;
+  } catch {
+    return null;
+  }
+}
+
+async function limited({ db }: TransferDeps, asked: number | null): Promise<Found> {
+  const retryAfterMs = asked ?? DEFAULT_RETRY_AFTER_MS;
+  await closeGate(db, retryAfterMs);
+  return { kind: 'rate_limited', retryAfterMs };
+}
+
+/** A failed order is read with its linked transactions: without them its failure proves nothing. */
+async function read(deps: TransferDeps, { pair }: OrderRow, order: ProviderOrder, raw: unknown): Promise<Found> {
+  const lock = readLock(order, parsePair(pair));
+  if (order.status !== 'failed') return { kind: 'found', reading: { order, lock, linked: null, raw } };
+  const linked = await deps.conduit.getTransactions(order.linkedTransactionIds);
+  if (linked.kind === 'rate_limited') return limited(deps, linked.retryAfterMs);
+  // One that cannot be read may still be under way.
+  return { kind: 'found', reading: { order, lock, linked: linked.kind === 'read' ? linked.effect : 'open', raw } };
+}
+
+function said(result: string, code: string | null = null): ErrandResult {
+  return { result, code };
+}

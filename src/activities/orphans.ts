@@ -1,0 +1,142 @@
+import type { AttemptRow } from '../db/attempts.ts';
+import { findOrder, newestOrder, type OrderRow } from '../db/orders.ts';
+import { closeOrphan, customerOfAccount, dueOrphans, failForOrphan, reopenOrphan } from '../db/orphans.ts';
+import { liftPause, listPauses } from '../db/pauses.ts';
+import { pairBook } from '../db/rate-watch.ts';
+import { storeLookup } from '../db/readings.ts';
+import { sendsOfAttempt } from '../db/sends.ts';
+import { parsePair } from '../domain/assets.ts';
+import { isUnresolved } from '../domain/attempt.ts';
+import type { Instant } from '../domain/order.ts';
+import { observedOf } from '../domain/provider-order.ts';
+import { orphanLookupDueAt } from '../domain/timing.ts';
+import type { Activities } from './interface.ts';
+import { type Found, findAtProvider } from './lookups.ts';
+import { setPause, takeQuote } from './provider.ts';
+import { cancelAtProvider, type TransferDeps } from './transfers.ts';
+
+export interface OrphanDeps extends TransferDeps {
+  readonly heartbeat: () => void;
+}
+
+const BATCH = 50;
+const DAY_S = 86_400;
+
+/** Follows what closed attempts left at the provider to its end, and tries whether pauses of our own making have healed. */
+export function createOrphans(deps: OrphanDeps): Pick<Activities, 'followOrphans'> {
+  const { db, bell, timing } = deps;
+
+  async function followOrphans(): Promise<Record<string, number>> {
+    const counts = { followed: 0, ended: 0, healed: 0 };
+    for (const attempt of await dueOrphans(db, BATCH, DAY_S * timing.secondMs)) {
+      deps.heartbeat();
+      const outcome = await followOne(attempt);
+      if (outcome === 'gate_closed') break;
+      counts.followed += 1;
+      if (outcome === 'ended') counts.ended += 1;
+    }
+    counts.healed = await probePauses();
+    return counts;
+  }
+
+  async function followOne(attempt: AttemptRow): Promise<'open' | 'ended' | 'gate_closed'> {
+    const order = await findOrder(db, attempt.orderId);
+    if (!order) return 'ended';
+    const { now: begunAt, gateClosedUntil } = await pairBook(db, order.pair);
+    if (gateClosedUntil !== null) return 'gate_closed';
+    const found = await findAtProvider(deps, order, attempt);
+    if (found.kind === 'rate_limited') return 'gate_closed';
+    await keep(attempt, found, begunAt);
+    bell.log.info(
+      { event: 'orphan_followed', order_id: order.id, attempt: attempt.attempt, status: found.kind },
+      `orphan: ${found.kind}`,
+    );
+    return conclude(order, attempt, found, begunAt);
+  }
+
+  async function keep(
+    attempt: AttemptRow,
+    found: Exclude<Found, { kind: 'rate_limited' }>,
+    begunAt: Instant,
+  ): Promise<void> {
+    await storeLookup(db, {
+      orderId: attempt.orderId,
+      attempt: attempt.attempt,
+      result: found.kind === 'found' ? observedOf(found.reading.order) : found.kind,
+      begunAt,
+      reading: found.kind === 'found' ? found.reading : null,
+      nextLookupAt: orphanLookupDueAt(attempt.createdAt, begunAt, timing),
+    });
+  }
+
+  async function conclude(
+    order: OrderRow,
+    attempt: AttemptRow,
+    found: Found,
+    begunAt: Instant,
+  ): Promise<'open' | 'ended'> {
+    const isAudit = attempt.orphanClosedAt !== null;
+    if (found.kind === 'absent') {
+      if (!isAudit && begunAt < (attempt.orphanUntil ?? 0)) return 'open';
+      await closeOrphan(db, order.id, attempt.attempt);
+      return 'ended';
+    }
+    if (found.kind !== 'found') return 'open';
+    const { order: theirs, linked } = found.reading;
+    if (observedOf(theirs) === 'pending') {
+      if (isAudit) await reopenOrphan(db, order.id, attempt.attempt);
+      await cancelAgain(order, { ...attempt, conduitOrderId: theirs.id });
+      return 'open';
+    }
+    const hasMoved =
+      theirs.isClaimed || theirs.status === 'succeeded' || (theirs.status === 'failed' && linked === 'completed');
+    if (hasMoved && !(attempt.observed === 'claimed' || attempt.observed === 'terminal'))
+      await raiseAlarm(order, attempt);
+    if (theirs.status === 'pending' || (theirs.status === 'failed' && linked === 'open')) return 'open';
+    await closeOrphan(db, order.id, attempt.attempt);
+    return 'ended';
+  }
+
+  /** Money moves under a reference that we had closed: exactly what must not be. Everything stops until a person has looked. */
+  async function raiseAlarm(order: OrderRow, attempt: AttemptRow): Promise<void> {
+    await setPause(deps, 'all', 'orphan_executed', false);
+    const failed = await failForOrphan(db, order.id, attempt.attempt);
+    bell.page('orphan_executed', { order_id: order.id, attempt: attempt.attempt, status: failed?.order.status });
+    await deps.cacheOrder(order.id);
+  }
+
+  /** Cancelling twice is harmless; a new key once the old one was refused or may be forgotten. */
+  async function cancelAgain(order: OrderRow, attempt: AttemptRow): Promise<void> {
+    const cancels = (await sendsOfAttempt(db, order.id, attempt.attempt)).filter(
+      ({ operation }) => operation === 'cancel',
+    );
+    const last = cancels.at(-1);
+    const isSpent =
+      last && ((isUnresolved(last) && last.code !== null) || Date.now() - last.permittedAt > timing.resendWindowMs);
+    await cancelAtProvider(deps, order, attempt, last ? last.keyNumber + (isSpent ? 1 : 0) : 1);
+  }
+
+  async function probePauses(): Promise<number> {
+    let healed = 0;
+    for (const pause of await listPauses(db)) {
+      deps.heartbeat();
+      if (!pause.healsByProbe || !(await isHealed(pause.scope))) continue;
+      if (await liftPause(db, pause.scope, true)) healed += 1;
+      bell.log.warn({ event: 'pause_lifted', scope: pause.scope }, 'a probe succeeded, the pause is lifted');
+    }
+    return healed;
+  }
+
+  async function isHealed(scope: string): Promise<boolean> {
+    if (scope.startsWith('account:')) {
+      const accountId = scope.slice('account:'.length);
+      return (await deps.conduit.probeAccount(accountId, await customerOfAccount(db, accountId))) === 'alive';
+    }
+    const order = await newestOrder(db);
+    if (!order) return false;
+    const quote = await takeQuote(deps, order.pair, { ...parsePair(order.pair), amount: order.amount });
+    return quote.kind === 'good';
+  }
+
+  return { followOrphans };
+}

@@ -1,0 +1,91 @@
+import type { ConduitClient } from '../clients/conduit/client.ts';
+import { type Database, inTransaction } from '../db/client.ts';
+import { addPause, type PauseScope } from '../db/pauses.ts';
+import { closeGate, newestObservation } from '../db/rate-watch.ts';
+import { type QuoteFault, type QuoteOption, type QuoteRequest, readQuote } from '../domain/quote.ts';
+import type { Amounts, QuoteShape } from '../domain/rate.ts';
+import { confirms, judgeRate, type SanityBounds } from '../domain/rate-sanity.ts';
+import { healsByProbe } from '../domain/replies.ts';
+import type { Timing } from '../domain/timing.ts';
+import type { Bell } from './bell.ts';
+
+export interface ProviderDeps {
+  readonly db: Database;
+  readonly conduit: ConduitClient;
+  readonly timing: Timing;
+  readonly sanity: SanityBounds;
+  readonly rateRefreshMs: number;
+  readonly bell: Bell;
+  readonly wait: (ms: number) => Promise<void>;
+}
+
+/** One quote, read and judged: usable, or why not. `ours`: our key or account is at fault. */
+export type JudgedQuote =
+  | { readonly kind: 'good'; readonly option: QuoteOption; readonly amounts: Amounts; readonly shape: QuoteShape }
+  | { readonly kind: 'unusable'; readonly fault: QuoteFault | 'no_option' }
+  | { readonly kind: 'suspect' | 'absurd'; readonly rate: string }
+  | { readonly kind: 'refused'; readonly code: string }
+  | { readonly kind: 'ours'; readonly code: string }
+  | { readonly kind: 'gate_closed' }
+  | { readonly kind: 'unavailable'; readonly code: string };
+
+/** Without a `Retry-After` nobody knows how long: long enough to matter, short enough to lose nothing. */
+export const DEFAULT_RETRY_AFTER_MS = 5_000;
+
+/** A second quote that shall confirm a jump is taken this long after the first, so that a glitch has passed. */
+const CONFIRM_AFTER_S = 5;
+
+/**
+ * Takes a quote and holds it against what was asked and against the pair's last good rate in the database: a rate that jumped
+ * is believed only when a second quote agrees; an absurd one never, and the pair is paused for a person.
+ */
+export async function takeQuote(deps: ProviderDeps, pair: string, request: QuoteRequest): Promise<JudgedQuote> {
+  const first = await askQuote(deps, request);
+  if (first.kind !== 'good') return first;
+  const lastGood = await newestObservation(deps.db, pair);
+  const verdict = judgeRate(first.option.referenceRate, lastGood?.referenceRate ?? null, deps.sanity);
+  if (verdict === 'good') return first;
+  if (verdict === 'absurd') {
+    await setPause(deps, `pair:${pair}`, 'absurd_rate', false);
+    deps.bell.page('absurd_rate', { pair, rate: first.option.referenceRate, last_good: lastGood?.referenceRate });
+    return { kind: 'absurd', rate: first.option.referenceRate };
+  }
+  deps.bell.alert('rate_suspect', { pair, rate: first.option.referenceRate, last_good: lastGood?.referenceRate });
+  await deps.wait(CONFIRM_AFTER_S * deps.timing.secondMs);
+  const second = await askQuote(deps, request);
+  if (second.kind !== 'good') return second;
+  const isConfirmed = confirms(first.option.referenceRate, second.option.referenceRate);
+  return isConfirmed ? second : { kind: 'suspect', rate: second.option.referenceRate };
+}
+
+async function askQuote({ db, conduit, rateRefreshMs }: ProviderDeps, request: QuoteRequest): Promise<JudgedQuote> {
+  const reply = await conduit.requestQuote(request);
+  switch (reply.kind) {
+    case 'rate_limited':
+      await closeGate(db, reply.retryAfterMs ?? DEFAULT_RETRY_AFTER_MS);
+      return { kind: 'gate_closed' };
+    case 'unavailable':
+      return { kind: 'unavailable', code: reply.code };
+    case 'refused':
+      if (reply.cls === 'final') return { kind: 'refused', code: reply.code };
+      return reply.cls === 'ours_all' ? { kind: 'ours', code: reply.code } : { kind: 'unavailable', code: reply.code };
+    case 'quoted': {
+      const [option] = reply.options;
+      if (!option) return { kind: 'unusable', fault: 'no_option' };
+      // Conduit dates its quote, so the age is told by its own clock where it sent one.
+      const read = readQuote(option, request, reply.serverDate ?? Date.now(), 2 * rateRefreshMs);
+      return typeof read === 'string' ? { kind: 'unusable', fault: read } : { kind: 'good', option, ...read };
+    }
+  }
+}
+
+/** Begins a pause of its own and says so. Whether a probe may lift it again hangs on the code. */
+export async function setPause(
+  { db, bell }: Pick<ProviderDeps, 'db' | 'bell'>,
+  scope: PauseScope,
+  reason: string,
+  isHealing = healsByProbe(reason),
+): Promise<void> {
+  await inTransaction(db, (tx) => addPause(tx, { scope, reason, automatic: true, healsByProbe: isHealing }));
+  bell.log.error({ event: 'pause_set', scope, code: reason }, `paused ${scope.split(':')[0]}: ${reason}`);
+}

@@ -1,0 +1,121 @@
+import type { Database } from '../db/client.ts';
+import { expireOverdue } from '../db/overdue.ts';
+import {
+  openAmong,
+  ordersWithoutProgress,
+  overdueLookups,
+  readBook,
+  recentlyEnded,
+  rotatingSlice,
+  trim,
+  unwatchedPairs,
+} from '../db/reconcile.ts';
+import type { Timing } from '../domain/timing.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Bell } from './bell.ts';
+import type { Activities } from './interface.ts';
+
+export type RunState = 'running' | 'ended' | 'absent';
+
+/** What the reconciler may ask of Temporal. */
+export interface RunBook {
+  /** Starts the order's run unless one is running; a run that ended does not stand in the way of an open row. */
+  startOrder(orderId: string): Promise<'started' | 'running'>;
+  signalOrder(orderId: string, signal: 'orderChanged' | 'attemptDue'): Promise<'signalled' | 'no_run'>;
+  describeOrder(orderId: string): Promise<RunState>;
+  /** Orders whose run has closed within the last hour, by visibility. */
+  recentlyClosedOrders(): Promise<string[]>;
+  keepWatching(pair: string): Promise<void>;
+}
+
+export interface ReconcileDeps {
+  readonly db: Database;
+  readonly timing: Timing;
+  readonly rateRefreshMs: number;
+  readonly runs: RunBook;
+  readonly bell: Bell;
+  readonly metrics: Metrics;
+}
+
+const SLICE = 200;
+const BATCH = 200;
+const TRIM = 1_000;
+const PASS_MS = 15_000;
+/** One pass may not outlive its activity's ten seconds: what it did not reach is the next one's. */
+const BUDGET_MS = 8_000;
+const AT_ONCE = 20;
+
+/** Makes rows and runs tell one story: the row is right, the run is brought to it. */
+export function createReconcile(deps: ReconcileDeps): Pick<Activities, 'reconcileOrders'> {
+  const { db, timing, runs, bell, metrics } = deps;
+
+  async function reconcileOrders(): Promise<Record<string, number>> {
+    const deadline = Date.now() + BUDGET_MS;
+    const counts = { expired: 0, started: 0, signalled: 0, disagreements: 0, watchers: 0, trimmed: 0 };
+    /** Does `act` for each id, some at once, until the time is spent; counts what answered true. */
+    const forEach = async (ids: readonly string[], act: (id: string) => Promise<boolean>): Promise<number> => {
+      let count = 0;
+      for (let i = 0; i < ids.length && Date.now() < deadline; i += AT_ONCE) {
+        const results = await Promise.allSettled(ids.slice(i, i + AT_ONCE).map(act));
+        count += results.filter((result) => result.status === 'fulfilled' && result.value).length;
+      }
+      return count;
+    };
+
+    const expired = await expireOverdue(db, timing, 'reconciler');
+    counts.expired = expired.length;
+    for (const orderId of expired) bell.alert('overdue_expired_by_repair', { order_id: orderId });
+    counts.signalled += await forEach(expired, (id) => signal(id, 'orderChanged'));
+    counts.started += await forEach(await ordersWithoutProgress(db, BATCH), start);
+    counts.signalled += await forEach(await overdueLookups(db, BATCH), (id) => signal(id, 'attemptDue'));
+    const closed = await openAmong(db, await runs.recentlyClosedOrders());
+    counts.disagreements += await forEach(closed, start);
+    const ended = await recentlyEnded(db, BATCH);
+    counts.disagreements += await forEach(
+      ended,
+      async (id) => (await runs.describeOrder(id)) === 'running' && signal(id, 'orderChanged'),
+    );
+    const slice = await rotatingSlice(db, SLICE, PASS_MS);
+    counts.disagreements += await forEach(
+      slice,
+      async (id) => (await runs.describeOrder(id)) !== 'running' && start(id),
+    );
+    const pairs = await unwatchedPairs(db, 2 * deps.rateRefreshMs);
+    counts.watchers = await forEach(pairs, watch);
+    if (Date.now() < deadline) counts.trimmed = await trim(db, TRIM);
+    metrics.disagreements.set(counts.disagreements);
+    bell.log.info({ event: 'reconciled', ...counts }, 'rows and runs compared');
+    return counts;
+  }
+
+  async function start(orderId: string): Promise<boolean> {
+    const isStarted = (await runs.startOrder(orderId)) === 'started';
+    if (isStarted) bell.alert('workflow_repaired', { order_id: orderId });
+    return isStarted;
+  }
+
+  async function watch(pair: string): Promise<boolean> {
+    await runs.keepWatching(pair);
+    return true;
+  }
+
+  async function signal(orderId: string, name: 'orderChanged' | 'attemptDue'): Promise<boolean> {
+    return (await runs.signalOrder(orderId, name)) === 'signalled';
+  }
+
+  return { reconcileOrders };
+}
+
+/** Brings the gauges up to date; asked when they are read. */
+export async function collectBook(db: Database, metrics: Metrics): Promise<void> {
+  const book = await readBook(db);
+  metrics.openOrders.reset();
+  for (const { pair, status, count } of book.openOrders) metrics.openOrders.set({ pair, status }, count);
+  metrics.watcherTickAgeSeconds.reset();
+  for (const { pair, seconds } of book.tickAges) metrics.watcherTickAgeSeconds.set({ pair }, seconds);
+  metrics.attemptsUnknown.set(book.attemptsUnknown);
+  metrics.attemptsUnknownOldestSeconds.set(book.oldestUnknownSeconds);
+  metrics.executingOldestSeconds.set(book.oldestExecutingSeconds);
+  metrics.orphansOpen.set(book.orphansOpen);
+  metrics.pausesActive.set(book.pausesActive);
+}

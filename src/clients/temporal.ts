@@ -1,0 +1,245 @@
+import {
+  Client,
+  Connection,
+  defaultGrpcRetryOptions,
+  isGrpcServiceError,
+  makeGrpcRetryInterceptor,
+  NamespaceNotFoundError,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  type WorkflowStartOptions,
+} from '@temporalio/client';
+import { defineSearchAttributeKey, type SignalDefinition } from '@temporalio/common';
+import { type ClientConnectConfig, loadClientConnectConfig } from '@temporalio/envconfig';
+import { assetText, parsePair } from '../domain/assets.ts';
+import type { Order } from '../domain/order.ts';
+import {
+  ORDER_TASK_QUEUE,
+  ORDER_WORKFLOW,
+  type OrderInput,
+  type OrderOutcome,
+  orderOpened,
+  orderWorkflowId,
+  RATE_WATCH_WORKFLOW,
+  type RateWatchInput,
+  rateWatchWorkflowId,
+} from '../workflows/messages.ts';
+
+/** What of an order's row its run is started with. */
+export interface StartableOrder
+  extends Pick<Order, 'id' | 'pair' | 'status' | 'direction' | 'amount' | 'targetRate' | 'floorRate' | 'expiresAt'> {
+  readonly userId: string;
+}
+
+/** Who starts a run: the bridge on a message, or the reconciler and the sweep on a row that they read. */
+export type Starter = 'bridge' | 'reconciler';
+
+export const SEARCH_ATTRIBUTES = {
+  pair: defineSearchAttributeKey('OrderPair', 'KEYWORD'),
+  status: defineSearchAttributeKey('OrderStatus', 'KEYWORD'),
+  direction: defineSearchAttributeKey('OrderDirection', 'KEYWORD'),
+  user: defineSearchAttributeKey('OrderUser', 'KEYWORD'),
+  expiresAt: defineSearchAttributeKey('OrderExpiresAt', 'DATETIME'),
+} as const;
+
+type OrderStart = (input: OrderInput) => Promise<OrderOutcome>;
+type RateWatchStart = (input: RateWatchInput) => Promise<void>;
+
+/**
+ * How an order's run is started, whoever starts it. A message may be months old, so the bridge starts a closed order again only
+ * where the last run did not complete; the reconciler has just read that the row is open, so it always may. No time-out: the
+ * order's own timers end it, and a run that Temporal ended could not tell anybody.
+ */
+export function orderStartOptions(order: StartableOrder, starter: Starter): WorkflowStartOptions<OrderStart> {
+  const { from, to } = parsePair(order.pair);
+  const condition = `${order.direction} ${order.targetRate}`;
+  const floor = order.floorRate === null ? '' : `, and not under ${order.floorRate}`;
+  const expiresAt = new Date(order.expiresAt);
+  return {
+    workflowId: orderWorkflowId(order.id),
+    taskQueue: ORDER_TASK_QUEUE,
+    args: [{ orderId: order.id }],
+    workflowIdReusePolicy: starter === 'bridge' ? 'ALLOW_DUPLICATE_FAILED_ONLY' : 'ALLOW_DUPLICATE',
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    typedSearchAttributes: [
+      { key: SEARCH_ATTRIBUTES.pair, value: order.pair },
+      { key: SEARCH_ATTRIBUTES.status, value: order.status },
+      { key: SEARCH_ATTRIBUTES.direction, value: order.direction },
+      { key: SEARCH_ATTRIBUTES.user, value: order.userId },
+      { key: SEARCH_ATTRIBUTES.expiresAt, value: expiresAt },
+    ],
+    staticSummary: `${order.amount} ${assetText(from)} → ${assetText(to)} at ${condition}`,
+    staticDetails: [
+      `- **Sells** ${order.amount} ${assetText(from)} for ${assetText(to)}`,
+      `- **When** the all-in rate is ${condition}${floor}`,
+      `- **Until** ${expiresAt.toISOString()}`,
+      `- **Order** \`${order.id}\` of user \`${order.userId}\``,
+    ].join('\n'),
+  };
+}
+
+/** How a pair's watcher is started: it ends when nobody needs it, so any closed one may be followed by a new one. */
+export function rateWatchStartOptions(pair: string): WorkflowStartOptions<RateWatchStart> {
+  return {
+    workflowId: rateWatchWorkflowId(pair),
+    taskQueue: ORDER_TASK_QUEUE,
+    args: [{ pair }],
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    staticSummary: `rate of ${pair}`,
+  };
+}
+
+export type TemporalSettings = ClientConnectConfig;
+
+/**
+ * Address, namespace, TLS and API key by Temporal's own variables (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_API_KEY`,
+ * `TEMPORAL_TLS_*` …) or its TOML file (`TEMPORAL_CONFIG_FILE`, `TEMPORAL_PROFILE`). Throws on a file that cannot be read.
+ */
+export function loadTemporalSettings(environment: NodeJS.ProcessEnv): TemporalSettings {
+  // An empty variable is what a compose file makes of one that is not set; an empty API key would switch TLS on.
+  const given = Object.entries(environment).filter((entry): entry is [string, string] => Boolean(entry[1]));
+  return loadClientConnectConfig({ overrideEnvVars: Object.fromEntries(given) });
+}
+
+export type Temporal = ReturnType<typeof connectTemporal>;
+
+/** Ends every call, its retries included: a handler must hear "away" before its message's lease ends. */
+const CALL_DEADLINE_MS = 5_000;
+/** About a second of tries: enough for a frontend that restarts; a longer outage is the caller's to wait out. */
+const MAX_TRIES = 4;
+/** gRPC would let the wait between two connection attempts grow to two minutes. */
+const MAX_RECONNECT_MS = 2_000;
+
+/**
+ * The client that starts and signals runs. Connects when it is first used, and again by itself; every call ends within
+ * {@link CALL_DEADLINE_MS}. Errors that {@link isTemporalUnavailable} names mean "again later".
+ */
+export function connectTemporal({ connectionOptions, namespace = 'default' }: TemporalSettings) {
+  const { address, apiKey, tls, metadata } = connectionOptions;
+  const connection = Connection.lazy({
+    ...(address === undefined ? {} : { address }),
+    ...(apiKey === undefined ? {} : { apiKey }),
+    ...(tls === undefined ? {} : { tls }),
+    ...(metadata === undefined ? {} : { metadata }),
+    channelArgs: { 'grpc.initial_reconnect_backoff_ms': 200, 'grpc.max_reconnect_backoff_ms': MAX_RECONNECT_MS },
+    interceptors: [makeGrpcRetryInterceptor(defaultGrpcRetryOptions({ maxAttempts: MAX_TRIES }))],
+  });
+  const client = new Client({ connection, namespace });
+  const call = <T>(work: () => Promise<T>, deadlineMs = CALL_DEADLINE_MS) =>
+    connection.withDeadline(Date.now() + deadlineMs, work);
+  let areAttributesKnown = false;
+
+  return {
+    /** For what is asked nowhere else: schedules, descriptions, visibility. Give such calls a deadline by {@link call}. */
+    client,
+    call,
+
+    /** `running`: the order has a run, new or old. `closed`: its run completed, and this starter may not follow it. */
+    async startOrder(order: StartableOrder, starter: Starter): Promise<'running' | 'closed'> {
+      return runningUnlessClosed(call(() => client.workflow.start(ORDER_WORKFLOW, orderStartOptions(order, starter))));
+    },
+
+    /** `no_run`: the order has no open run; whether it needs one is for the reconciler to judge. */
+    async signalOrder(orderId: string, signal: SignalDefinition): Promise<'signalled' | 'no_run'> {
+      try {
+        await call(() => client.workflow.getHandle(orderWorkflowId(orderId)).signal(signal));
+        return 'signalled';
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return 'no_run';
+        throw error;
+      }
+    },
+
+    /** Signals the order's run, and starts it first when there is none. */
+    async signalWithStartOrder(
+      order: StartableOrder,
+      starter: Starter,
+      signal: SignalDefinition,
+    ): Promise<'running' | 'closed'> {
+      const options = { ...orderStartOptions(order, starter), signal };
+      return runningUnlessClosed(call(() => client.workflow.signalWithStart(ORDER_WORKFLOW, options)));
+    },
+
+    /** Keeps the pair's watcher running. Never a plain start: one that meets a watcher about to end is lost. */
+    async signalWithStartWatcher(pair: string): Promise<void> {
+      const options = { ...rateWatchStartOptions(pair), signal: orderOpened };
+      await call(() => client.workflow.signalWithStart(RATE_WATCH_WORKFLOW, options));
+    },
+
+    /** Resolves when the server answers for the namespace, else throws. */
+    async ping(): Promise<void> {
+      await call(() => client.workflowService.describeNamespace({ namespace }));
+    },
+
+    /**
+     * Whether the namespace knows every search attribute: without them no order can be started. Asked by a query that names
+     * them all, because the operator's list of attributes is refused by Temporal Cloud.
+     */
+    async hasSearchAttributes(): Promise<boolean> {
+      if (areAttributesKnown) return true;
+      const { pair, status, direction, user, expiresAt } = SEARCH_ATTRIBUTES;
+      const names = [pair, status, direction, user].map(({ name }) => `${name} = ''`);
+      const query = [...names, `${expiresAt.name} < '1970-01-01T00:00:00Z'`].join(' and ');
+      try {
+        await call(() => client.workflow.count(query));
+        areAttributesKnown = true;
+      } catch (error) {
+        if (grpcCode(error) !== GRPC.invalidArgument) throw error;
+      }
+      return areAttributesKnown;
+    },
+
+    async close(): Promise<void> {
+      await connection.close();
+    },
+  };
+}
+
+async function runningUnlessClosed(started: Promise<unknown>): Promise<'running' | 'closed'> {
+  try {
+    await started;
+    return 'running';
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return 'closed';
+    throw error;
+  }
+}
+
+/** gRPC status codes that we tell apart: https://grpc.io/docs/guides/status-codes/ */
+const GRPC = {
+  cancelled: 1,
+  unknown: 2,
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  permissionDenied: 7,
+  resourceExhausted: 8,
+  unavailable: 14,
+  unauthenticated: 16,
+} as const;
+
+/** Neither the order's fault nor the message's: the server is away, overloaded, or does not know us or the namespace (yet). */
+const UNAVAILABLE: readonly number[] = [
+  GRPC.cancelled,
+  GRPC.unknown,
+  GRPC.deadlineExceeded,
+  GRPC.permissionDenied,
+  GRPC.resourceExhausted,
+  GRPC.unavailable,
+  GRPC.unauthenticated,
+];
+
+/** Whether Temporal could not be asked just now: try again later, and blame nobody. */
+export function isTemporalUnavailable(error: unknown): boolean {
+  if (error instanceof NamespaceNotFoundError) return true;
+  const code = grpcCode(error);
+  return code !== null && UNAVAILABLE.includes(code);
+}
+
+/** The gRPC status inside an error of the SDK, which wraps it as a cause. */
+function grpcCode(error: unknown): number | null {
+  for (let it = error; typeof it === 'object' && it !== null; it = 'cause' in it ? it.cause : null) {
+    if (isGrpcServiceError(it)) return it.code;
+  }
+  return null;
+}

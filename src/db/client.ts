@@ -1,0 +1,83 @@
+import postgres from 'postgres';
+
+/** Instants cross the driver as milliseconds since the epoch; decimals stay the text that PostgreSQL prints. */
+type InstantType = { instant: number };
+
+export type Database = postgres.Sql<InstantType>;
+export type Transaction = postgres.TransactionSql<InstantType>;
+/** A connection or an open transaction: whoever calls decides which. */
+export type Sql = Database | Transaction;
+
+export interface DatabaseOptions {
+  readonly url: string;
+  /** Shown in pg_stat_activity. */
+  readonly applicationName: string;
+  readonly maxConnections: number;
+}
+
+const TIMESTAMPTZ = 1184;
+
+/**
+ * A pool with every wait bounded: a lock held for a second, a statement of five or an idle transaction of two is an error that the
+ * caller answers "again" to, never a hang. Renames columns to camelCase, but no key inside a jsonb value.
+ */
+export function connectDatabase({ url, applicationName, maxConnections }: DatabaseOptions): Database {
+  return postgres(url, {
+    max: maxConnections,
+    connect_timeout: 3,
+    idle_timeout: 30,
+    max_lifetime: 30 * 60,
+    keep_alive: 10,
+    transform: { column: { from: postgres.toCamel } },
+    connection: {
+      application_name: applicationName,
+      lock_timeout: 1_000,
+      statement_timeout: 5_000,
+      idle_in_transaction_session_timeout: 2_000,
+      TimeZone: 'UTC',
+    },
+    types: {
+      instant: {
+        to: TIMESTAMPTZ,
+        from: [TIMESTAMPTZ],
+        serialize: (ms: number | string | Date) => (typeof ms === 'number' ? new Date(ms).toISOString() : String(ms)),
+        parse: (text: string) => Date.parse(text),
+      },
+    },
+    onnotice: () => {},
+  });
+}
+
+const DEADLOCK = '40P01';
+const SERIALIZATION = '40001';
+/** Nothing of a deadlock's victim was kept, so the whole transaction is simply run again; three times at most. */
+const MAX_TRIES = 3;
+
+/** Runs `work` in one transaction, again from its start after a deadlock. `work` must have no effect outside it. */
+export async function inTransaction<T>(db: Database, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return (await db.begin(work)) as T;
+    } catch (error) {
+      if (attempt >= MAX_TRIES || !isSqlState(error, DEADLOCK, SERIALIZATION)) throw error;
+    }
+  }
+}
+
+/** Whether `error` is PostgreSQL's, with one of these SQLSTATEs. */
+export function isSqlState(error: unknown, ...states: string[]): boolean {
+  return error instanceof postgres.PostgresError && states.includes(error.code);
+}
+
+const UNAVAILABLE_STATES = /^(08|53|57P|55P03|57014|25P03|40P01|40001)/;
+const UNAVAILABLE_CODES =
+  /^(CONNECT_TIMEOUT|CONNECTION_CLOSED|CONNECTION_ENDED|CONNECTION_DESTROYED|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH)$/;
+
+/** Whether the database could not be asked just now: away, out of connections, a lock or a statement timed out. */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null || !('code' in error) || typeof error.code !== 'string') return false;
+  return (
+    UNAVAILABLE_CODES.test(error.code) ||
+    (error instanceof postgres.PostgresError && UNAVAILABLE_STATES.test(error.code))
+  );
+}

@@ -1,0 +1,50 @@
+import type { Timing } from '../domain/timing.ts';
+import { findLiveAttempt } from './attempts.ts';
+import { type Database, inTransaction } from './client.ts';
+import { lockOrder } from './orders.ts';
+import { fenceAttempt } from './records.ts';
+import { type Actor, transitionLocked } from './transition.ts';
+
+/** How long after its expiry an order that its own workflow did not end is ended by repair. Never scaled. */
+const GRACE_MS = 30_000;
+const BATCH = 100;
+
+/**
+ * Expires accepted and watching orders whose workflow did not: the one mechanism outside Temporal, so that an order ends in time
+ * even while Temporal is away. Never an executing one: its end is the provider's to give. Returns the ids that were expired.
+ */
+export async function expireOverdue(db: Database, timing: Timing, actor: Actor): Promise<string[]> {
+  const overdue = await db<{ orderId: string }[]>`
+    select order_id from orders
+    where closed_at is null and status in ('accepted', 'watching') and expires_at < app_now() - ${GRACE_MS} * interval '1 millisecond'
+    order by expires_at limit ${BATCH}`;
+  const expired: string[] = [];
+  for (const { orderId } of overdue) if (await expireOne(db, orderId, timing, actor)) expired.push(orderId);
+  return expired;
+}
+
+async function expireOne(db: Database, orderId: string, timing: Timing, actor: Actor): Promise<boolean> {
+  return inTransaction(db, async (tx) => {
+    // A row that somebody works on is theirs for now; the next pass finds it again.
+    const free = await tx`select 1 from orders where order_id = ${orderId} for update skip locked`;
+    if (free.length === 0) return false;
+    const order = await lockOrder(tx, orderId);
+    if (!order || (order.status !== 'accepted' && order.status !== 'watching')) return false;
+    const live = await findLiveAttempt(tx, orderId);
+    const isRefused = order.cancelRefusedAt !== null;
+    const done = await transitionLocked(
+      tx,
+      order,
+      {
+        to: isRefused ? 'failed' : 'expired',
+        dedupeKey: 'overdue',
+        event: isRefused ? 'failed' : 'expired',
+        actor,
+        attempt: live?.attempt ?? null,
+        ...(isRefused ? { patch: { reason: 'cancel_requested' } } : {}),
+      },
+      async () => !live || fenceAttempt(tx, orderId, live.attempt, 'cancelled', timing),
+    );
+    return done.result === 'applied';
+  });
+}

@@ -1,0 +1,105 @@
+import type { Direction, Instant } from '../domain/order.ts';
+import type { Database } from './client.ts';
+
+export interface Observation {
+  readonly pair: string;
+  readonly referenceRate: string;
+  readonly endUserRate: string;
+  readonly spreadBps: string;
+  readonly fixedFee: string;
+  readonly quoteId: string;
+}
+
+export interface StoredObservation extends Observation {
+  readonly observedAt: Instant;
+}
+
+/** Keeps a rate that the sanity guard found good. */
+export async function insertObservation(db: Database, o: Observation): Promise<void> {
+  await db`
+    insert into rate_observations (pair, reference_rate, end_user_rate, spread_bps, fixed_fee, quote_id)
+    values (${o.pair}, ${o.referenceRate}, ${o.endUserRate}, ${o.spreadBps}, ${o.fixedFee}, ${o.quoteId})
+    on conflict do nothing`;
+}
+
+/** The pair's last good rate: the one that the sanity guard holds the next one against. */
+export async function newestObservation(db: Database, pair: string): Promise<StoredObservation | null> {
+  const [row] = await db<StoredObservation[]>`
+    select pair, observed_at, reference_rate, end_user_rate, spread_bps, fixed_fee, quote_id
+    from rate_observations where pair = ${pair} order by observed_at desc limit 1`;
+  return row ?? null;
+}
+
+export interface PairBook {
+  readonly now: Instant;
+  readonly openOrders: number;
+  readonly isPaused: boolean;
+  readonly gateClosedUntil: Instant | null;
+}
+
+/** What a tick must know of its pair before it asks the provider anything. */
+export async function pairBook(db: Database, pair: string): Promise<PairBook> {
+  const [row] = await db<PairBook[]>`
+    select app_now() as now,
+      (select count(*) from (select from orders where pair = ${pair} and closed_at is null limit 1) o)::int as open_orders,
+      exists (select from pauses where scope in ('all', ${`pair:${pair}`})) as is_paused,
+      (select closed_until from provider_gate where closed_until > app_now()) as gate_closed_until`;
+  if (!row) throw new Error('a select without a table returned no row');
+  return row;
+}
+
+/** The amounts of the pair's oldest open orders: the indicative quote asks for the first that the provider accepts. */
+export async function oldestAmounts(db: Database, pair: string, limit: number): Promise<string[]> {
+  const rows = await db<{ amount: string }[]>`
+    select amount from orders where pair = ${pair} and closed_at is null order by created_at limit ${limit}`;
+  return rows.map(({ amount }) => amount);
+}
+
+export interface Claim {
+  readonly pair: string;
+  readonly rate: string;
+  /** When this tick was due: the claim counts from there, so that a late tick does not push the next one away. */
+  readonly dueAt: Instant;
+  readonly quietMs: number;
+  readonly limit: number;
+}
+
+/**
+ * Claims the orders of a pair that this rate wakes, the longest unlooked first, and moves their next check on, so that no other
+ * tick or sweep wakes them within the interval. A claim whose signal is lost costs one interval. Orders with a live attempt and
+ * orders under a pause are not claimed.
+ */
+export async function claimCrossed(db: Database, claim: Claim): Promise<string[]> {
+  const armed = (direction: Direction) =>
+    direction === '>='
+      ? db`direction = '>=' and trigger_rate <= ${claim.rate}`
+      : db`direction = '<=' and trigger_rate >= ${claim.rate} and trigger_floor <= ${claim.rate}`;
+  const rows = await db<{ orderId: string }[]>`
+    update orders set next_check_at = least(app_now(), ${claim.dueAt}::timestamptz) + ${claim.quietMs} * interval '1 millisecond'
+    where order_id in (
+      select order_id from orders o
+      where pair = ${claim.pair} and status = 'watching' and next_check_at <= app_now() and cancel_refused_at is null
+        and (${armed('>=')} or ${armed('<=')} or look_due_at <= app_now())
+        and not exists (select from transactions t where t.order_id = o.order_id and t.status in ('prepared', 'created', 'executing'))
+        and not exists (select from pauses where scope in
+          ('all', 'pair:' || o.pair, 'account:' || o.source_account, 'account:' || o.destination_account))
+      order by next_check_at, created_at limit ${claim.limit} for update skip locked)
+    returning order_id`;
+  return rows.map(({ orderId }) => orderId);
+}
+
+/** After spread or fee changed, every trigger of the pair is old: own looks are spread over the hour, the nearest first. */
+export async function scheduleLooks(db: Database, pair: string, rate: string, overMs: number): Promise<number> {
+  const rows = await db`
+    with ranked as (
+      select order_id, row_number() over (order by abs(trigger_rate - ${rate}::numeric)) as place, count(*) over () as total
+      from orders where pair = ${pair} and status = 'watching')
+    update orders o set look_due_at = least(look_due_at, app_now() + (r.place::float8 / r.total) * ${overMs} * interval '1 millisecond')
+    from ranked r where o.order_id = r.order_id`;
+  return rows.count;
+}
+
+/** Closes the gate for everybody until at least `forMs` from now. */
+export async function closeGate(db: Database, forMs: number): Promise<void> {
+  await db`update provider_gate set closed_until = greatest(closed_until, app_now() + ${forMs} * interval '1 millisecond')`;
+}

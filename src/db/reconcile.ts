@@ -1,0 +1,99 @@
+import type { Database } from './client.ts';
+
+/** Orders that a healthy system would be working on already: their runs are started, or found to be running. */
+export async function ordersWithoutProgress(db: Database, limit: number): Promise<string[]> {
+  const rows = await db<{ orderId: string }[]>`
+    select o.order_id from orders o
+    where o.closed_at is null and (
+      (o.status = 'accepted' and o.created_at < app_now() - interval '30 seconds')
+      or o.expires_at < app_now()
+      or exists (select from transactions t where t.order_id = o.order_id and t.closed_at is null
+        and t.updated_at < app_now() - interval '60 seconds'
+        and coalesce(t.next_lookup_at, t.updated_at) < app_now() - interval '60 seconds'))
+    order by o.expires_at limit ${limit}`;
+  return rows.map(({ orderId }) => orderId);
+}
+
+/** Which of these orders are still open. */
+export async function openAmong(db: Database, orderIds: readonly string[]): Promise<string[]> {
+  const rows = await db<{ orderId: string }[]>`
+    select order_id from orders where order_id = any (${orderIds as string[]}::uuid[]) and closed_at is null`;
+  return rows.map(({ orderId }) => orderId);
+}
+
+/** A slice of the open orders that moves on by itself: every pass another one, until all were seen. */
+export async function rotatingSlice(db: Database, size: number, passMs: number): Promise<string[]> {
+  const rows = await db<{ orderId: string }[]>`
+    with numbered as (
+      select order_id, row_number() over (order by order_id) - 1 as place, count(*) over () as total
+      from orders where closed_at is null and created_at < app_now() - interval '30 seconds')
+    select order_id from numbered
+    where place / ${size}::bigint = (extract(epoch from app_now()) * 1000 / ${passMs})::bigint % ((total + ${size} - 1) / ${size}::bigint)`;
+  return rows.map(({ orderId }) => orderId);
+}
+
+/** Orders that ended a while ago by somebody else's hand, whose runs should have noticed by now. */
+export async function recentlyEnded(db: Database, limit: number): Promise<string[]> {
+  const rows = await db<{ orderId: string }[]>`
+    select order_id from orders
+    where closed_at between app_now() - interval '3 minutes' and app_now() - interval '30 seconds'
+    order by closed_at limit ${limit}`;
+  return rows.map(({ orderId }) => orderId);
+}
+
+export async function overdueLookups(db: Database, limit: number): Promise<string[]> {
+  const rows = await db<{ orderId: string }[]>`
+    select order_id from transactions
+    where status in ('prepared', 'created', 'executing') and next_lookup_at < app_now() - interval '30 seconds'
+    order by next_lookup_at limit ${limit}`;
+  return rows.map(({ orderId }) => orderId);
+}
+
+/** Pairs with open orders whose newest good rate is too old. */
+export async function unwatchedPairs(db: Database, maxAgeMs: number): Promise<string[]> {
+  const rows = await db<{ pair: string }[]>`
+    select pair from (select distinct pair from orders where closed_at is null) p
+    where not exists (select from rate_observations r
+      where r.pair = p.pair and r.observed_at > app_now() - ${maxAgeMs} * interval '1 millisecond')`;
+  return rows.map(({ pair }) => pair);
+}
+
+/** Deletes what nobody needs any more, a bounded number of rows a pass. Orders, events and sends are kept for good. */
+export async function trim(db: Database, limit: number): Promise<number> {
+  const outbox = await db`delete from outbox where message_id in (
+    select message_id from outbox where published_at < app_now() - interval '7 days' limit ${limit})`;
+  const inbox = await db`delete from inbox where event_id in (
+    select event_id from inbox where received_at < app_now() - interval '30 days' limit ${limit})`;
+  const observations = await db`delete from rate_observations where (pair, observed_at) in (
+    select pair, observed_at from rate_observations where observed_at < app_now() - interval '400 days' limit ${limit})`;
+  return outbox.count + inbox.count + observations.count;
+}
+
+export interface Book {
+  readonly openOrders: readonly { pair: string; status: string; count: number }[];
+  readonly tickAges: readonly { pair: string; seconds: number }[];
+  readonly attemptsUnknown: number;
+  readonly oldestUnknownSeconds: number;
+  readonly oldestExecutingSeconds: number;
+  readonly orphansOpen: number;
+  readonly pausesActive: number;
+}
+
+/** What the gauges show. */
+export async function readBook(db: Database): Promise<Book> {
+  const openOrders = await db<{ pair: string; status: string; count: number }[]>`
+    select pair, status, count(*)::int as count from orders where closed_at is null group by pair, status`;
+  const tickAges = await db<{ pair: string; seconds: number }[]>`
+    select p.pair, extract(epoch from app_now() - max(r.observed_at))::float8 as seconds
+    from (select distinct pair from orders where closed_at is null) p join rate_observations r using (pair) group by p.pair`;
+  const [rest] = await db<Omit<Book, 'openOrders' | 'tickAges'>[]>`
+    select
+      (select count(*) from transactions where unknown_since is not null)::int as attempts_unknown,
+      (select coalesce(extract(epoch from app_now() - min(unknown_since)), 0) from transactions)::float8 as oldest_unknown_seconds,
+      (select coalesce(extract(epoch from app_now() - min(updated_at)), 0) from transactions where status = 'executing')::float8
+        as oldest_executing_seconds,
+      (select count(*) from transactions where orphan_until is not null and orphan_closed_at is null)::int as orphans_open,
+      (select count(*) from pauses)::int as pauses_active`;
+  if (!rest) throw new Error('a select without a table returned no row');
+  return { openOrders, tickAges, ...rest };
+}

@@ -1,0 +1,373 @@
+import { type Attempt, columnOf, isUnresolved, type Send, sendsOf } from './attempt.ts';
+import { Decimal } from './decimal.ts';
+import { type Instant, isTerminalOrder, type Order, type OrderReason } from './order.ts';
+import { isRateMet } from './rate.ts';
+import { failedWithoutEffect, type NoEffectClass, noEffectClass, type ProviderCode } from './replies.ts';
+import { backoffMs, isAbsent, isKeyYoung, resendDueAt, type Timing } from './timing.ts';
+
+/** Everything a plan is made from, read in one transaction. */
+export interface Situation {
+  readonly order: Order;
+  /** The live attempt, if there is one. */
+  readonly attempt: Attempt | null;
+  /** Whether any pause covers this order: on all, its pair or one of its accounts. */
+  readonly isPaused: boolean;
+  /** Whether both accounts bound to the order are still the user's and active. */
+  readonly areAccountsActive: boolean;
+  /** Until when the provider asked everybody to wait; null when the gate is open. */
+  readonly gateClosedUntil: Instant | null;
+  /** Whether the order's trigger was crossed by the newest rate, told by the watcher or read at the start of a run. */
+  readonly isLookWanted: boolean;
+}
+
+export type PauseScopeKind = 'all' | 'account';
+
+/** A change of the row, made in one transaction that compares what was seen and checks its own proof again. */
+export type RecordPlan =
+  | { readonly kind: 'watch' }
+  | { readonly kind: 'expire' }
+  | { readonly kind: 'fail'; readonly reason: OrderReason; readonly code: ProviderCode | null }
+  /** A 202 of ours, or an unclaimed order read under our reference. `isLost`: we had no trace of having created it. */
+  | { readonly kind: 'adopt_created'; readonly isLost: boolean }
+  /** Claimed under our reference although every execute we know of was refused, or none was sent. */
+  | { readonly kind: 'adopt_claimed' }
+  /** `isForeign`: succeeded, and no execute of ours was on its way. */
+  | { readonly kind: 'complete'; readonly isForeign: boolean }
+  /** Every execute was refused by its own reply: back to created, and the order to watching. */
+  | {
+      readonly kind: 'execute_refused';
+      readonly reason: OrderReason;
+      readonly code: ProviderCode | null;
+      readonly pause: PauseScopeKind | null;
+    }
+  /** Closes the attempt before any execute could take effect; what it left at the provider becomes an orphan. */
+  | {
+      readonly kind: 'fence';
+      readonly to: 'watching' | 'expired' | 'failed';
+      readonly attemptTo: 'cancelled' | 'failed';
+      readonly reason: OrderReason;
+      readonly code: ProviderCode | null;
+      readonly pause: PauseScopeKind | null;
+    }
+  /** Closes the attempt on the provider's own word that it had no effect; where the order goes is decided under the lock. */
+  | {
+      readonly kind: 'close_without_effect';
+      readonly attemptTo: 'cancelled' | 'failed';
+      readonly reason: OrderReason;
+      readonly code: ProviderCode | null;
+    }
+  /** The attempt ended in a way that nobody here may interpret: the order fails, a person looks. */
+  | {
+      readonly kind: 'fail_attempt';
+      readonly attemptTo: 'cancelled' | 'failed';
+      readonly reason: OrderReason;
+      readonly code: ProviderCode | null;
+      readonly isPage: boolean;
+    };
+
+export type Wait = 'rate' | 'expiry' | 'pause' | 'gate' | 'retry' | 'look_up' | 'funds';
+
+export type Action =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'record'; readonly record: RecordPlan }
+  | { readonly kind: 'look' }
+  | { readonly kind: 'send_create' }
+  | { readonly kind: 'send_execute'; readonly keyNumber: number }
+  | { readonly kind: 'send_cancel'; readonly keyNumber: number }
+  | { readonly kind: 'look_up' }
+  | { readonly kind: 'sleep'; readonly until: Instant; readonly waitingFor: Wait };
+
+/** A sender that is frozen between permit and send three times running is no longer bad luck. */
+const MAX_UNSENT_IN_A_ROW = 3;
+
+const record = (plan: RecordPlan): Action => ({ kind: 'record', record: plan });
+const sleep = (until: Instant, waitingFor: Wait): Action => ({ kind: 'sleep', until, waitingFor });
+
+function fence(
+  reason: OrderReason,
+  more: Partial<Omit<Extract<RecordPlan, { kind: 'fence' }>, 'kind' | 'reason'>> = {},
+): Action {
+  return record({ kind: 'fence', to: 'watching', attemptTo: 'cancelled', code: null, pause: null, ...more, reason });
+}
+
+/**
+ * The next thing to do for an order, from its stored facts alone: the table of docs/architecture.md. Pure; `now` is the
+ * database's clock from the same read. Precedence: claimed and terminal readings, stored replies, expiry, a refused cancel,
+ * then the rest.
+ */
+export function decide(situation: Situation, now: Instant, timing: Timing): Action {
+  const { order, attempt } = situation;
+  if (isTerminalOrder(order.status)) return { kind: 'done' };
+  if (order.status === 'accepted') return record(now >= order.expiresAt ? { kind: 'expire' } : { kind: 'watch' });
+  if (!attempt) return decideIdle(situation, now, timing);
+
+  const ended = decideOnReading(attempt, now, timing) ?? decideOnReply(attempt);
+  if (ended) return ended;
+  const isFencing = now >= order.expiresAt - timing.sendMarginMs || order.cancelRefusedAt !== null;
+  switch (columnOf(attempt)) {
+    case 'prepared':
+      return isFencing ? endBeforeExecute(order, now) : decidePrepared(situation, attempt, now, timing);
+    case 'unknown_create':
+      return isFencing ? endBeforeExecute(order, now) : decideUnknownCreate(situation, attempt, now, timing);
+    case 'created':
+      return isFencing ? endBeforeExecute(order, now) : decideCreated(situation, attempt, now, timing);
+    case 'executing':
+      return decideExecuting(attempt, now, timing);
+    case 'unknown_execute':
+      return isFencing ? cancelThenLookUp(attempt, now, timing) : decideUnknownExecute(situation, attempt, now, timing);
+  }
+}
+
+function decideIdle({ order, isLookWanted, gateClosedUntil }: Situation, now: Instant, timing: Timing): Action {
+  if (now >= order.expiresAt) return record({ kind: 'expire' });
+  if (order.cancelRefusedAt !== null) return record({ kind: 'fail', reason: 'cancel_requested', code: null });
+  const fenceAt = order.expiresAt - timing.sendMarginMs;
+  // From the fence on nothing could be sent in time any more, so nothing is quoted either.
+  if (now >= fenceAt) return sleep(order.expiresAt, 'expiry');
+  if (!isLookWanted && now < order.lookDueAt) return sleep(Math.min(fenceAt, order.lookDueAt), 'rate');
+  if (gateClosedUntil !== null && now < gateClosedUntil) return sleep(Math.min(fenceAt, gateClosedUntil), 'gate');
+  return { kind: 'look' };
+}
+
+/** Claimed and terminal readings come first: what Conduit did is stronger than what we wanted. */
+function decideOnReading(attempt: Attempt, now: Instant, timing: Timing): Action | null {
+  const { end } = attempt;
+  if (attempt.observed === 'claimed' && attempt.status !== 'executing') return record({ kind: 'adopt_claimed' });
+  if (attempt.observed !== 'terminal' || !end) return null;
+  switch (end.kind) {
+    case 'succeeded':
+      return record({ kind: 'complete', isForeign: attempt.status !== 'executing' });
+    case 'cancelled': {
+      const isOurs = end.reason !== 'client_cancelled' || sendsOf(attempt, 'cancel').length > 0;
+      return isOurs
+        ? record({
+            kind: 'close_without_effect',
+            attemptTo: 'cancelled',
+            reason: 'attempt_without_effect',
+            code: end.reason,
+          })
+        : record({
+            kind: 'fail_attempt',
+            attemptTo: 'cancelled',
+            reason: 'cancelled_by_provider',
+            code: end.reason,
+            isPage: false,
+          });
+    }
+    case 'failed':
+      return decideOnFailed(attempt, end, now, timing);
+  }
+}
+
+/** A failed Conduit order proves nothing until its linked transactions have been read. */
+function decideOnFailed(
+  attempt: Attempt,
+  end: Extract<NonNullable<Attempt['end']>, { kind: 'failed' }>,
+  now: Instant,
+  timing: Timing,
+): Action {
+  const failed = { kind: 'fail_attempt', attemptTo: 'failed', code: end.code } as const;
+  if (end.linked === 'completed') return record({ ...failed, reason: 'partial_effect', isPage: true });
+  if (end.linked === 'open') {
+    return attempt.status === 'executing' ? lookUpWhenDue(attempt, now, timing) : record({ kind: 'adopt_claimed' });
+  }
+  if (!failedWithoutEffect(end.code)) return record({ ...failed, reason: 'provider_failed', isPage: false });
+  const secondReadAt = end.firstReadAt + 30 * timing.secondMs;
+  if (end.linked === 'none' && (attempt.lookup?.begunAt ?? 0) < secondReadAt) {
+    return now >= secondReadAt ? { kind: 'look_up' } : sleep(secondReadAt, 'look_up');
+  }
+  return record({ kind: 'close_without_effect', attemptTo: 'failed', reason: 'provider_failed', code: end.code });
+}
+
+/** Replies that were stored but not yet acted on: a new run finds them in the rows, so no event is needed. */
+function decideOnReply(attempt: Attempt): Action | null {
+  const creates = sendsOf(attempt, 'create');
+  if (attempt.status === 'prepared' && attempt.conduitOrderId !== null) {
+    const isOurs = creates.some((send) => send.outcome === 'accepted') || columnOf(attempt) === 'unknown_create';
+    return record({ kind: 'adopt_created', isLost: !isOurs });
+  }
+  const executes = sendsOf(attempt, 'execute');
+  if (columnOf(attempt) !== 'unknown_execute' || executes.length === 0 || executes.some(isUnresolved)) return null;
+  const last = executes.at(-1);
+  const refused = last && refusalOf(last);
+  const isOurs = refused === 'ours_all' || refused === 'ours_account';
+  const reason = isOurs ? 'paused' : refused === 'funds' ? 'insufficient_funds' : 'provider_busy';
+  return record({ kind: 'execute_refused', reason, code: last?.code ?? null, pause: isOurs ? 'all' : null });
+}
+
+/** Expiry and a refused cancel alike: no execute was ever on its way, so closing the attempt ends it for good. */
+function endBeforeExecute(order: Order, now: Instant): Action {
+  if (order.cancelRefusedAt !== null) return fence('cancel_requested', { to: 'failed' });
+  return fence('expiring', { to: now >= order.expiresAt ? 'expired' : 'watching' });
+}
+
+function decidePrepared(situation: Situation, attempt: Attempt, now: Instant, timing: Timing): Action {
+  const creates = sendsOf(attempt, 'create');
+  const last = creates.at(-1);
+  if (!last) return sendCreate(situation, attempt, now, timing, now);
+  const refused = refusalOf(last);
+  switch (refused) {
+    case 'quote_again':
+      return fence('quote_expired', { attemptTo: 'failed', code: last.code });
+    case 'ours_all':
+      return fence('paused', { code: last.code, pause: 'all' });
+    case 'ours_account':
+      return fence('paused', { code: last.code, pause: 'account' });
+    case 'final':
+      return fence('provider_refused', { to: 'failed', attemptTo: 'failed', code: last.code });
+    default: {
+      const dueAt =
+        last.outcome === 'unsent' && trailingUnsent(creates) >= MAX_UNSENT_IN_A_ROW
+          ? null
+          : resendDueAt(creates, timing);
+      if (dueAt === null || !isKeyYoung(creates, Math.max(now, dueAt), timing))
+        return fence('provider_busy', { code: last.code });
+      return sendCreate(situation, attempt, now, timing, dueAt);
+    }
+  }
+}
+
+function decideUnknownCreate(situation: Situation, attempt: Attempt, now: Instant, timing: Timing): Action {
+  if (!isAbsent(attempt, timing)) return lookUpWhenDue(attempt, now, timing);
+  const creates = sendsOf(attempt, 'create');
+  if (creates.some((send) => send.outcome === 'exists')) {
+    const until = attempt.optionExpiresAt + timing.orphanWatchMs;
+    return now >= until ? fence('provider_busy') : lookUpWhenDue(attempt, now, timing);
+  }
+  const dueAt = resendDueAt(creates, timing);
+  if (dueAt === null || !isKeyYoung(creates, now, timing)) return fence('provider_busy');
+  if (now < dueAt || situation.isPaused) return lookUpWhenDue(attempt, now, timing, dueAt);
+  return sendCreate(situation, attempt, now, timing, dueAt);
+}
+
+function decideCreated(situation: Situation, attempt: Attempt, now: Instant, timing: Timing): Action {
+  // Two orders under one reference: the look-up has paused everything and paged; only looking goes on.
+  if (attempt.lookup?.result === 'ambiguous') return lookUpWhenDue(attempt, now, timing);
+  if (isAbsent(attempt, timing)) {
+    const until = (attempt.lockExpiresAt ?? attempt.optionExpiresAt) + 120 * timing.secondMs;
+    return now >= until ? fence('lock_unacceptable') : lookUpWhenDue(attempt, now, timing);
+  }
+  const refusal = executeRefusal(situation, attempt, now, timing);
+  if (refusal) return fence(refusal);
+  const executes = sendsOf(attempt, 'execute');
+  const last = executes.at(-1);
+  const dueAt = last ? retryExecuteAt(executes, last, timing) : now;
+  const waitingFor = last && refusalOf(last) === 'funds' ? 'funds' : 'retry';
+  const send: Action = { kind: 'send_execute', keyNumber: (last?.keyNumber ?? 0) + 1 };
+  const action = whenAllowed(situation, now, timing, dueAt, waitingFor, send);
+  if (action.kind !== 'sleep') return action;
+  // While it waits, the order at Conduit may end by itself: looking goes on.
+  const look = lookUpWhenDue(attempt, now, timing);
+  return look.kind === 'sleep' && look.until > action.until ? action : look;
+}
+
+function decideExecuting(attempt: Attempt, now: Instant, timing: Timing): Action {
+  // A claim that still reads unclaimed minutes later never was one: ask for its end, which a real claim survives.
+  const accepted = sendsOf(attempt, 'execute').findLast((send) => send.outcome === 'accepted');
+  const isStillUnclaimed =
+    accepted &&
+    attempt.lookup?.result === 'pending' &&
+    attempt.lookup.begunAt >= accepted.permittedAt + 300 * timing.secondMs;
+  return isStillUnclaimed ? cancelThenLookUp(attempt, now, timing) : lookUpWhenDue(attempt, now, timing);
+}
+
+function decideUnknownExecute(situation: Situation, attempt: Attempt, now: Instant, timing: Timing): Action {
+  const executes = sendsOf(attempt, 'execute');
+  const keyNumber = executes.at(-1)?.keyNumber ?? 1;
+  const ofKey = executes.filter((send) => send.keyNumber === keyNumber);
+  if (!isKeyYoung(ofKey, now, timing)) return cancelThenLookUp(attempt, now, timing);
+  if (attempt.lookup?.result !== 'pending') return lookUpWhenDue(attempt, now, timing);
+  if (executeRefusal(situation, attempt, now, timing)) return cancelThenLookUp(attempt, now, timing);
+  const dueAt = resendDueAt(ofKey, timing);
+  const gate = situation.gateClosedUntil ?? 0;
+  if (dueAt === null || now < Math.max(dueAt, gate) || situation.isPaused) {
+    return lookUpWhenDue(attempt, now, timing, dueAt ?? undefined);
+  }
+  return { kind: 'send_execute', keyNumber };
+}
+
+/** The first create, or the same again, when the permit's own conditions hold; closes the attempt when they cannot any more. */
+function sendCreate(situation: Situation, attempt: Attempt, now: Instant, timing: Timing, dueAt: Instant): Action {
+  const { order } = situation;
+  if (!situation.areAccountsActive) return fence('account_changed');
+  if (!isRateMet(order, attempt.quoted)) return fence('rate_not_met');
+  const lastMoment = attempt.optionExpiresAt - timing.quoteMarginMs;
+  if (Math.max(now, dueAt) >= lastMoment) return fence(situation.isPaused ? 'paused' : 'quote_expired');
+  const action = whenAllowed(situation, now, timing, dueAt, 'retry', { kind: 'send_create' });
+  return action.kind === 'sleep' ? { ...action, until: Math.min(action.until, lastMoment) } : action;
+}
+
+/** Why the lock we hold may never be executed, or null when only time, funds or a pause stand between. */
+function executeRefusal(
+  { order, areAccountsActive }: Situation,
+  attempt: Attempt,
+  now: Instant,
+  timing: Timing,
+): OrderReason | null {
+  const { locked, lockExpiresAt } = attempt;
+  if (!areAccountsActive) return 'account_changed';
+  if (attempt.lockFault || !locked || lockExpiresAt === null) return 'lock_unacceptable';
+  if (now >= lockExpiresAt - timing.sendMarginMs) return 'quote_expired';
+  if (!new Decimal(locked.debit).eq(order.amount) || !isRateMet(order, locked)) return 'lock_unacceptable';
+  return null;
+}
+
+/** A pause is asked again every 30 s; a closed gate and the retry rule are waited out. */
+function whenAllowed(
+  situation: Situation,
+  now: Instant,
+  timing: Timing,
+  dueAt: Instant,
+  waitingFor: Wait,
+  action: Action,
+): Action {
+  if (situation.isPaused) return sleep(Math.min(now + 30 * timing.secondMs, fenceAtOf(situation, timing)), 'pause');
+  const gate = situation.gateClosedUntil ?? 0;
+  const from = Math.max(dueAt, gate);
+  if (now >= from) return action;
+  return sleep(Math.min(from, fenceAtOf(situation, timing)), gate > dueAt ? 'gate' : waitingFor);
+}
+
+function fenceAtOf({ order }: Situation, timing: Timing): Instant {
+  return order.expiresAt - timing.sendMarginMs;
+}
+
+/** Asks Conduit to end its order, once for every reading that still shows it open; then looks. */
+function cancelThenLookUp(attempt: Attempt, now: Instant, timing: Timing): Action {
+  const cancels = sendsOf(attempt, 'cancel');
+  const last = cancels.at(-1);
+  if (!last) return { kind: 'send_cancel', keyNumber: 1 };
+  const isStillOpen = attempt.lookup?.result === 'pending' && attempt.lookup.begunAt > last.permittedAt;
+  const retryAt = last.retryAt ?? 0;
+  if (!isStillOpen || now < retryAt) return lookUpWhenDue(attempt, now, timing);
+  const isSpent = last.outcome === 'unknown' && last.code !== null;
+  const ofKey = cancels.filter((send) => send.keyNumber === last.keyNumber);
+  return {
+    kind: 'send_cancel',
+    keyNumber: isSpent || !isKeyYoung(ofKey, now, timing) ? last.keyNumber + 1 : last.keyNumber,
+  };
+}
+
+function lookUpWhenDue(attempt: Attempt, now: Instant, timing: Timing, orAt?: Instant): Action {
+  const last = attempt.sends.at(-1);
+  const dueAt = attempt.nextLookupAt ?? (last ? last.permittedAt + 2 * timing.secondMs : now);
+  if (now >= dueAt) return { kind: 'look_up' };
+  return sleep(orAt === undefined || orAt <= now ? dueAt : Math.min(dueAt, orAt), 'look_up');
+}
+
+/** When execute may be tried again after a refusal of its own: by `Retry-After`, else 1, 2, 4 bases and 4 for good. */
+function retryExecuteAt(executes: readonly Send[], last: Send, timing: Timing): Instant {
+  if (last.outcome === 'unsent' && trailingUnsent(executes) < MAX_UNSENT_IN_A_ROW) return last.permittedAt;
+  if (last.retryAt !== null) return last.retryAt;
+  const refusals = executes.filter((send) => send.code === last.code).length;
+  return (last.repliedAt ?? last.permittedAt) + backoffMs(refusals, timing);
+}
+
+function refusalOf(send: Send): NoEffectClass | null {
+  return send.outcome === 'no_effect' && send.code !== null ? noEffectClass(send.operation, send.code) : null;
+}
+
+function trailingUnsent(sends: readonly Send[]): number {
+  const lastSent = sends.findLastIndex((send) => send.outcome !== 'unsent');
+  return sends.length - 1 - lastSent;
+}

@@ -1,0 +1,72 @@
+import type { Attempt, Send } from './attempt.ts';
+import type { Instant } from './order.ts';
+
+/** The protocol's waits and margins in milliseconds, already scaled. The reason for each number stands in `.env.example`. */
+export interface Timing {
+  readonly sendMarginMs: number;
+  readonly quoteMarginMs: number;
+  readonly resendWindowMs: number;
+  readonly retryBaseMs: number;
+  readonly orphanWatchMs: number;
+  /** How long a permit may age before its bytes leave. Never scaled: it is about this machine, not the provider. */
+  readonly permitTtlMs: number;
+  /** One second of the protocol: 1000 divided by TIME_SCALE. */
+  readonly secondMs: number;
+}
+
+const LOOKUP_STEPS_S = [2, 5, 15];
+const HOUR_S = 3600;
+
+/** When the next look-up is due: 2, 5 and 15 s after the last send, then every 30 s, after an hour every 60 s. */
+export function lookupDueAt(from: Instant, now: Instant, timing: Timing): Instant {
+  const elapsedS = (now - from) / timing.secondMs;
+  const step = LOOKUP_STEPS_S.find((seconds) => seconds > elapsedS);
+  if (step !== undefined) return from + step * timing.secondMs;
+  return now + (elapsedS < HOUR_S ? 30 : 60) * timing.secondMs;
+}
+
+/** When an orphan is looked up next: like a live attempt for an hour, then every ten minutes. */
+export function orphanLookupDueAt(from: Instant, now: Instant, timing: Timing): Instant {
+  return now - from < HOUR_S * timing.secondMs ? lookupDueAt(from, now, timing) : now + 600 * timing.secondMs;
+}
+
+/** How long after a send a look-up must begin for "absent" to count: the send may still have been on its way. */
+export function absentCountsFrom(lastPermittedAt: Instant, timing: Timing): Instant {
+  return lastPermittedAt + timing.permitTtlMs + 30 * timing.secondMs;
+}
+
+/** Whether the newest look-up is an "absent" that may be believed. */
+export function isAbsent(attempt: Attempt, timing: Timing): boolean {
+  if (attempt.lookup?.result !== 'absent') return false;
+  const last = Math.max(...attempt.sends.map((send) => send.permittedAt));
+  return attempt.lookup.begunAt >= absentCountsFrom(last, timing);
+}
+
+/** Bases after a key's first permit: the third wait of four more would end past the window in which the key is remembered. */
+const RESEND_BASES = [1, 3];
+
+/**
+ * The same key and bytes again, or null when it was repeated often enough: at once after `unsent`, else one base after the key's first permit, then
+ * two more; the provider's `Retry-After` wins. `sends` are those of one key, oldest first.
+ */
+export function resendDueAt(sends: readonly Send[], timing: Timing): Instant | null {
+  const [first] = sends;
+  const last = sends.at(-1);
+  if (!first || !last) return null;
+  if (last.outcome === 'unsent') return last.permittedAt;
+  if (last.retryAt !== null) return last.retryAt;
+  const repeats = sends.filter((send) => send.outcome !== 'unsent').length - 1;
+  const bases = RESEND_BASES[repeats];
+  return bases === undefined ? null : first.permittedAt + bases * timing.retryBaseMs;
+}
+
+/** Whether the provider surely still remembers the key of these sends (its pages say 5 minutes or 30 days). */
+export function isKeyYoung(sends: readonly Send[], now: Instant, timing: Timing): boolean {
+  const [first] = sends;
+  return !first || now - first.permittedAt < timing.resendWindowMs;
+}
+
+/** 1, 2, 4 bases, then 4 for good: `count` is how many times in a row it went wrong, from 1. */
+export function backoffMs(count: number, timing: Timing): number {
+  return timing.retryBaseMs * 2 ** Math.min(Math.max(count, 1) - 1, 2);
+}

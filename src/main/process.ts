@@ -1,0 +1,124 @@
+import { createServer, type Server } from 'node:http';
+import closeWithGrace from 'close-with-grace';
+import { type Config, ConfigError, loadConfig } from '../config.ts';
+import { createLogger, type Logger } from '../logger.ts';
+import { createMetrics, type Metrics } from '../metrics.ts';
+
+/** One thing that must hold before the process takes work; a false or a throw makes `/health/ready` answer 503 with its name. */
+export type ReadinessCheck = () => Promise<boolean> | boolean;
+
+/** What a process is made of, given to its wiring. */
+export interface ProcessContext {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+/** A process that runs: what to ask before it is called ready, and how it ends, losing nothing. */
+export interface RunningProcess {
+  readonly checks: Readonly<Record<string, ReadinessCheck>>;
+  /** Brings gauges up to date when they are read. */
+  readonly collect?: () => Promise<void>;
+  stop(): Promise<void>;
+}
+
+const CHECK_DEADLINE_MS = 2_000;
+
+/**
+ * Runs one of the processes: settings, logger, metrics and health on a port of their own, then the process itself, and a
+ * graceful end on SIGTERM or SIGINT. Bad settings end it with code 1 and every fault listed.
+ */
+export async function runProcess(
+  name: 'api' | 'bridge' | 'worker',
+  defaultMetricsPort: number,
+  stopDeadlineMs: number,
+  start: (context: ProcessContext) => Promise<RunningProcess>,
+): Promise<void> {
+  const config = readConfig();
+  const log = createLogger(name, config.LOG_LEVEL);
+  const metrics = createMetrics(name);
+  let running: RunningProcess | null = null;
+  const health = createHealthServer(metrics, () => running);
+  const port = config.METRICS_PORT ?? defaultMetricsPort;
+  await listen(health, port, config.HOST);
+  closeWithGrace({ delay: stopDeadlineMs, logger: false }, async ({ signal, err }) => {
+    if (err) log.fatal({ err, event: 'process_stopping' }, 'ending after an error nobody caught');
+    else log.info({ event: 'process_stopping', signal }, 'stopping');
+    await running?.stop();
+    health.close();
+    log.info({ event: 'process_stopped' }, 'stopped');
+  });
+  running = await start({ config, log, metrics });
+  log.info({ event: 'process_started', metrics_port: portOf(health) }, `${name} is up`);
+}
+
+/** The settings, or an end of the process that names every fault. */
+export function readConfig(): Config {
+  try {
+    return loadConfig(process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(
+      `The configuration is wrong:\n${error.message.replace(/^/gm, '  ')}\n.env.example explains each variable.\n`,
+    );
+    process.exit(1);
+  }
+}
+
+function createHealthServer({ registry }: Metrics, running: () => RunningProcess | null): Server {
+  return createServer(async (req, res) => {
+    const answer = (status: number, type: string, body: string) =>
+      res.writeHead(status, { 'content-type': type }).end(body);
+    try {
+      if (req.url === '/health/live') return answer(200, 'application/json', '{"status":"live"}');
+      if (req.url === '/health/ready') {
+        const failed = await failedChecks(running());
+        return answer(
+          failed.length ? 503 : 200,
+          'application/json',
+          JSON.stringify({ status: failed.length ? 'not_ready' : 'ready', failed }),
+        );
+      }
+      if (req.url === '/metrics') {
+        await running()?.collect?.();
+        return answer(200, registry.contentType, await registry.metrics());
+      }
+      return answer(404, 'application/json', '{"status":"no such page"}');
+    } catch {
+      return answer(503, 'application/json', '{"status":"unavailable"}');
+    }
+  });
+}
+
+async function failedChecks(running: RunningProcess | null): Promise<string[]> {
+  if (!running) return ['starting'];
+  const results = await Promise.all(
+    Object.entries(running.checks).map(async ([name, check]) => ((await isHolding(check)) ? null : name)),
+  );
+  return results.filter((name) => name !== null);
+}
+
+async function isHolding(check: ReadinessCheck): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, CHECK_DEADLINE_MS, false);
+  });
+  try {
+    return await Promise.race([Promise.resolve(check()), late]);
+  } catch {
+    return false;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function listen(server: Server, port: number, host: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(port, host, resolve);
+  });
+}
+
+function portOf(server: Server): number | null {
+  const address = server.address();
+  return address && typeof address === 'object' ? address.port : null;
+}

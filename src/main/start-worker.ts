@@ -1,0 +1,114 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Context } from '@temporalio/activity';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { createBell } from '../activities/bell.ts';
+import { type ActivityDeps, createActivities } from '../activities/index.ts';
+import { createOrderRuns } from '../activities/order-runs.ts';
+import { collectBook } from '../activities/reconcile.ts';
+import { type ConduitClient, createConduitClient } from '../clients/conduit/client.ts';
+import { connectRedis } from '../clients/redis.ts';
+import { createRedisHints } from '../clients/redis-hints.ts';
+import { connectTemporal, loadTemporalSettings } from '../clients/temporal.ts';
+import { connectDatabase } from '../db/client.ts';
+import { CONDUIT_TASK_QUEUE, ORDER_TASK_QUEUE } from '../workflows/messages.ts';
+import { orderCacheOf } from './order-cache.ts';
+import type { ProcessContext, RunningProcess } from './process.ts';
+import { ensureSchedules } from './schedules.ts';
+
+/** Activities under way get this long to finish before the worker leaves. */
+const SHUTDOWN_GRACE = '25s';
+
+/** What a program that watches the worker may put between it and the outside. */
+export interface WorkerOverrides {
+  readonly conduit?: (conduit: ConduitClient) => ConduitClient;
+}
+
+/** Wires the worker: one poller for workflows and records, one, capped, for everything that calls the provider. */
+export async function startWorker({ config, log, metrics }: ProcessContext, overrides: WorkerOverrides = {}): Promise<RunningProcess> {
+  const db = connectDatabase({ url: config.DATABASE_URL, applicationName: 'worker', maxConnections: config.DATABASE_MAX_CONNECTIONS });
+  const redis = connectRedis(config.REDIS_URL, log);
+  const settings = loadTemporalSettings(process.env);
+  const temporal = connectTemporal(settings);
+  const client = createConduitClient({
+    baseUrl: config.CONDUIT_BASE_URL,
+    apiKey: config.CONDUIT_API_KEY,
+    timeoutMs: config.conduitTimeoutMs,
+    connectTimeoutMs: config.CONDUIT_CONNECT_TIMEOUT_MS,
+    maxConnections: MAX_CONDUIT_CONNECTIONS,
+    permitTtlMs: config.timing.permitTtlMs,
+    log,
+    onCall: (endpoint, cls, durationMs) => metrics.conduitSeconds.observe({ endpoint, class: cls }, durationMs / 1_000),
+  });
+  const conduit = overrides.conduit?.(client) ?? client;
+  const deps: ActivityDeps = {
+    db,
+    conduit,
+    timing: config.timing,
+    sanity: config.sanity,
+    rateRefreshMs: config.rateRefreshMs,
+    bell: createBell(log, metrics),
+    metrics,
+    wait: (ms) => delay(ms),
+    heartbeat: () => Context.current().heartbeat(),
+    hints: createRedisHints(redis),
+    runs: createOrderRuns(temporal, db),
+    cacheOrder: orderCacheOf(redis, db).refresh,
+    baseUrl: config.CONDUIT_BASE_URL,
+    organisation: config.CONDUIT_ORGANISATION,
+    maxAttemptsPerHour: config.MAX_ATTEMPTS_PER_HOUR,
+    callsPerSecond: config.CONDUIT_CALLS_PER_SECOND,
+  };
+
+  installRuntime(config.TEMPORAL_METRICS_PORT, config.HOST, log);
+  const connection = await NativeConnection.connect(settings.connectionOptions);
+  const activities = createActivities(deps) as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+  const common = { connection, namespace: settings.namespace ?? 'default', activities, shutdownGraceTime: SHUTDOWN_GRACE } as const;
+  const orders = await Worker.create({
+    ...common,
+    taskQueue: ORDER_TASK_QUEUE,
+    workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+    maxCachedWorkflows: config.MAX_CACHED_WORKFLOWS,
+  });
+  const provider = await Worker.create({
+    ...common,
+    taskQueue: CONDUIT_TASK_QUEUE,
+    maxTaskQueueActivitiesPerSecond: config.CONDUIT_CALLS_PER_SECOND,
+    maxConcurrentActivityTaskExecutions: MAX_CONDUIT_CONNECTIONS,
+  });
+  const running = Promise.all([orders.run(), provider.run()]);
+  // A worker that ends by itself has failed: an orchestrator shall start the process again.
+  running.catch((err: unknown) => {
+    log.fatal({ err, event: 'process_stopping' }, 'the Temporal worker ended');
+    process.exit(1);
+  });
+  await ensureSchedules(temporal);
+
+  return {
+    checks: {
+      postgres: async () => (await db`select 1`).length === 1,
+      temporal: async () => temporal.ping().then(() => true),
+      search_attributes: () => temporal.hasSearchAttributes(),
+      polling: () => orders.getState() === 'RUNNING' && provider.getState() === 'RUNNING',
+    },
+    collect: () => collectBook(db, metrics),
+    async stop() {
+      for (const worker of [orders, provider]) if (worker.getState() === 'RUNNING') worker.shutdown();
+      await running;
+      await Promise.all([conduit.close(), temporal.close(), connection.close(), db.end({ timeout: 5 })]);
+      redis.close();
+    },
+  };
+}
+
+const MAX_CONDUIT_CONNECTIONS = 40;
+
+/** Temporal's core writes through our log and shows its own metrics on a port of its own (0: nowhere). */
+function installRuntime(metricsPort: number, host: string, log: ProcessContext['log']): void {
+  Runtime.install({
+    logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
+      log[level === 'ERROR' ? 'error' : 'warn']({ ...meta, event: 'dependency_unavailable' }, message);
+    }),
+    ...(metricsPort === 0 ? {} : { telemetryOptions: { metrics: { prometheus: { bindAddress: `${host}:${metricsPort}` } } } }),
+  });
+}

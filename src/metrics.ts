@@ -1,0 +1,132 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { ORDER_STATUSES } from './domain/order.ts';
+
+/** Why a person is called, a closed list: each has its page in docs/operations.md. */
+export const PAGES = [
+  'claimed_without_execute',
+  'executed_without_execute',
+  'settled_differs_from_lock',
+  'partial_effect',
+  'two_orders_under_reference',
+  'late_execute_reply',
+  'orphan_executed',
+  'auto_execute_ignored',
+  'absurd_rate',
+] as const;
+export type Page = (typeof PAGES)[number];
+
+export const ALERTS = [
+  'lost_row_adopted',
+  'cancelled_by_provider',
+  'account_changed',
+  'transaction_after_success',
+  'clock_skew',
+  'overdue_expired_by_repair',
+  'workflow_repaired',
+  'rate_suspect',
+] as const;
+export type Alert = (typeof ALERTS)[number];
+
+const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20];
+
+/** The metrics of one process, on a registry of its own. Labels come from closed sets only: never an id. */
+export function createMetrics(service: string) {
+  const registry = new Registry();
+  registry.setDefaultLabels({ service });
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  const metrics = {
+    registry,
+    orders: new Counter({
+      name: 'orders_total',
+      help: 'Orders by what became of them',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    looks: new Counter({
+      name: 'order_looks_total',
+      help: 'Firm looks by verdict',
+      labelNames: ['verdict'],
+      registers,
+    }),
+    httpSeconds: new Histogram({
+      name: 'http_request_seconds',
+      help: 'API latency',
+      labelNames: ['route', 'method', 'status'],
+      buckets: SECONDS,
+      registers,
+    }),
+    conduitSeconds: new Histogram({
+      name: 'conduit_call_seconds',
+      help: 'Calls to Conduit',
+      labelNames: ['endpoint', 'class'],
+      buckets: SECONDS,
+      registers,
+    }),
+    outboxPending: new Gauge({ name: 'outbox_pending', help: 'Unpublished messages', registers }),
+    outboxLagSeconds: new Gauge({
+      name: 'outbox_lag_seconds',
+      help: 'Age of the oldest unpublished message',
+      registers,
+    }),
+    messages: new Counter({
+      name: 'bridge_messages_total',
+      help: 'Pub/Sub messages by what was done',
+      labelNames: ['topic', 'result'],
+      registers,
+    }),
+    openOrders: new Gauge({ name: 'open_orders', help: 'Open orders', labelNames: ['pair', 'status'], registers }),
+    watcherTickAgeSeconds: new Gauge({
+      name: 'rate_watch_tick_age_seconds',
+      help: 'Age of the newest observation of a pair with open orders',
+      labelNames: ['pair'],
+      registers,
+    }),
+    attemptsUnknown: new Gauge({ name: 'attempts_unknown', help: 'Attempts with an unresolved send', registers }),
+    attemptsUnknownOldestSeconds: new Gauge({
+      name: 'attempts_unknown_oldest_seconds',
+      help: 'Age of the oldest unresolved send',
+      registers,
+    }),
+    executingOldestSeconds: new Gauge({
+      name: 'executing_oldest_seconds',
+      help: 'Age of the oldest executing order',
+      registers,
+    }),
+    orphansOpen: new Gauge({
+      name: 'orphans_open',
+      help: 'Provider orders of closed attempts that are followed',
+      registers,
+    }),
+    pausesActive: new Gauge({ name: 'pauses_active', help: 'Pauses in force', registers }),
+    disagreements: new Gauge({
+      name: 'reconcile_disagreements',
+      help: 'Orders whose row and run told different stories at the last pass',
+      registers,
+    }),
+    pages: new Counter({ name: 'pages_total', help: 'A person is needed', labelNames: ['page'], registers }),
+    alerts: new Counter({
+      name: 'alerts_total',
+      help: 'Something to look at in working hours',
+      labelNames: ['alert'],
+      registers,
+    }),
+    clockSkewSeconds: new Gauge({
+      name: 'clock_skew_seconds',
+      help: "PostgreSQL's clock minus Conduit's Date header",
+      registers,
+    }),
+  };
+  // Series exist from the start, so that a rate over them is right at the first event.
+  for (const outcome of [
+    'created',
+    ...ORDER_STATUSES.filter((status) => /^(executed|expired|cancelled|failed)$/.test(status)),
+  ]) {
+    metrics.orders.inc({ outcome }, 0);
+  }
+  for (const page of PAGES) metrics.pages.inc({ page }, 0);
+  for (const alert of ALERTS) metrics.alerts.inc({ alert }, 0);
+  return metrics;
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;

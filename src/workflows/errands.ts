@@ -1,0 +1,62 @@
+import { ActivityFailure, log, proxyActivities, sleep } from '@temporalio/workflow';
+import type { Activities, Errand, ErrandResult, Step } from '../activities/interface.ts';
+import { CONDUIT_TASK_QUEUE } from './messages.ts';
+
+/** Urgency on the provider's queue: what moves or stops money first, then what tells of it, then what may begin it. */
+const PRIORITY = { send: 1, read: 2, look: 3 } as const;
+
+/** One HTTP call each and never retried by Temporal: the attempt's own rows decide about sending again. */
+function sends(summary: string) {
+  return proxyActivities<Activities>({
+    taskQueue: CONDUIT_TASK_QUEUE,
+    startToCloseTimeout: '20s',
+    scheduleToCloseTimeout: '60s',
+    retry: { maximumAttempts: 1 },
+    priority: { priorityKey: PRIORITY.send },
+    summary,
+  });
+}
+
+function reads(summary: string, priorityKey: number) {
+  return proxyActivities<Activities>({
+    taskQueue: CONDUIT_TASK_QUEUE,
+    startToCloseTimeout: '25s',
+    scheduleToCloseTimeout: '90s',
+    retry: { maximumAttempts: 3, initialInterval: '1s' },
+    priority: { priorityKey },
+    summary,
+  });
+}
+
+/** After a request that changed nothing, the plan may be the same again: never ask for it more than once a second. */
+const REST_MS = 1_000;
+const WITHOUT_EFFECT = new Set(['refused', 'busy', 'failed', 'gate_closed']);
+
+/** Carries out one request to Conduit. Never throws: a failed activity is a result, and the rows know what became of it. */
+export async function runErrand(orderId: string, { next, seen }: Step & { next: Errand }): Promise<ErrandResult> {
+  const result = await attempt(orderId, next, seen);
+  if (WITHOUT_EFFECT.has(result.result)) await sleep(REST_MS, { summary: 'rest before asking again' });
+  return result;
+}
+
+async function attempt(orderId: string, errand: Errand, seen: Step['seen']): Promise<ErrandResult> {
+  const name = seen.attempt === null ? '' : ` of attempt ${seen.attempt}`;
+  try {
+    switch (errand.kind) {
+      case 'look':
+        return await reads('firm quote', PRIORITY.look).takeFirmLook(orderId, seen);
+      case 'look_up':
+        return await reads(`look up${name}`, PRIORITY.read).lookUpAttempt(orderId, seen);
+      case 'send_create':
+        return await sends(`create${name}`).sendCreate(orderId, seen);
+      case 'send_execute':
+        return await sends(`execute ${errand.keyNumber}${name}`).sendExecute(orderId, seen, errand.keyNumber);
+      case 'send_cancel':
+        return await sends(`cancel ${errand.keyNumber}${name}`).sendCancel(orderId, seen, errand.keyNumber);
+    }
+  } catch (error) {
+    if (!(error instanceof ActivityFailure)) throw error;
+    log.warn('a request to Conduit ended without a result', { order_id: orderId, errand: errand.kind });
+    return { result: 'failed', code: null };
+  }
+}
