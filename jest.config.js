@@ -1,21 +1,27 @@
 // Run with `node --experimental-vm-modules`: the sources are ES modules, and swc only erases their types.
-const shared = {
-  testEnvironment: 'node',
-  transform: {
-    '^.+\\.ts$': [
-      '@swc/jest',
-      { jsc: { parser: { syntax: 'typescript' }, target: 'es2024' }, module: { type: 'es6' }, sourceMaps: 'inline' },
-    ],
-  },
-  extensionsToTreatAsEsm: ['.ts'],
+const swc = {
+  jsc: { parser: { syntax: 'typescript' }, target: 'es2024' },
+  module: { type: 'es6' },
+  sourceMaps: 'inline',
 };
 
+const project = (displayName, ...folders) => ({
+  displayName,
+  testEnvironment: 'node',
+  transform: { '^.+\\.ts$': ['@swc/jest', swc] },
+  extensionsToTreatAsEsm: ['.ts'],
+  modulePathIgnorePatterns: ['<rootDir>/.local/'],
+  testMatch: folders.map((folder) => `<rootDir>/test/${folder}/**/*.test.ts`),
+});
+
+// biome-ignore lint/style/noDefaultExport: jest reads its settings from there.
 export default {
   projects: [
-    { ...shared, displayName: 'unit', testMatch: ['<rootDir>/test/unit/**/*.test.ts'] },
-    { ...shared, displayName: 'simulator', testMatch: ['<rootDir>/test/simulator/**/*.test.ts'] },
-    { ...shared, displayName: 'integration', testMatch: ['<rootDir>/test/integration/**/*.test.ts'] },
-    { ...shared, displayName: 'workflow', testMatch: ['<rootDir>/test/workflow/**/*.test.ts', '<rootDir>/test/replay/**/*.test.ts'] },
-    { ...shared, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.test.ts'] },
+    project('unit', 'unit'),
+    project('simulator', 'simulator'),
+    project('stack', 'stack'),
+    project('integration', 'integration'),
+    project('workflow', 'workflow', 'replay'),
+    project('e2e', 'e2e'),
   ],
 };

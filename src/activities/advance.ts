@@ -97,6 +97,7 @@ function stepOf(
     seen,
     next,
     wakeInMs: Math.max(0, wakeAt - now),
+    secondMs: timing.secondMs,
     recorded,
     summary: summaryOf(row, action),
   };

@@ -27,6 +27,8 @@ export interface Step {
   readonly next: Next;
   /** How long until the plan must be made again, news or none, by the database's clock. */
   readonly wakeInMs: number;
+  /** One second of the protocol: deadlines of requests to the provider shrink with it. */
+  readonly secondMs: number;
   /** What was recorded on the way, for the reader of the history. */
   readonly recorded: readonly string[];
   /** One line for the operator: what the order waits for. */

@@ -3,7 +3,7 @@ import { findOrder, newestOrder, type OrderRow } from '../db/orders.ts';
 import { closeOrphan, customerOfAccount, dueOrphans, failForOrphan, reopenOrphan } from '../db/orphans.ts';
 import { liftPause, listPauses } from '../db/pauses.ts';
 import { pairBook } from '../db/rate-watch.ts';
-import { storeLookup } from '../db/readings.ts';
+import { type ProviderReading, storeLookup } from '../db/readings.ts';
 import { sendsOfAttempt } from '../db/sends.ts';
 import { parsePair } from '../domain/assets.ts';
 import { isUnresolved } from '../domain/attempt.ts';
@@ -21,6 +21,14 @@ export interface OrphanDeps extends TransferDeps {
 
 const BATCH = 50;
 const DAY_S = 86_400;
+
+function isMoneyMoving({ order, linked }: ProviderReading): boolean {
+  return order.isClaimed || order.status === 'succeeded' || (order.status === 'failed' && linked === 'completed');
+}
+
+function wasSeenMoving({ observed }: AttemptRow): boolean {
+  return observed === 'claimed' || observed === 'terminal';
+}
 
 /** Follows what closed attempts left at the provider to its end, and tries whether pauses of our own making have healed. */
 export function createOrphans(deps: OrphanDeps): Pick<Activities, 'followOrphans'> {
@@ -46,6 +54,9 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'followOrphans
     if (gateClosedUntil !== null) return 'gate_closed';
     const found = await findAtProvider(deps, order, attempt);
     if (found.kind === 'rate_limited') return 'gate_closed';
+    // The alarm comes before the reading is kept: a crash between the two rings it again instead of never.
+    if (found.kind === 'found' && isMoneyMoving(found.reading) && !wasSeenMoving(attempt))
+      await raiseAlarm(order, attempt);
     await keep(attempt, found, begunAt);
     bell.log.info(
       { event: 'orphan_followed', order_id: order.id, attempt: attempt.attempt, status: found.kind },
@@ -88,10 +99,6 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'followOrphans
       await cancelAgain(order, { ...attempt, conduitOrderId: theirs.id });
       return 'open';
     }
-    const hasMoved =
-      theirs.isClaimed || theirs.status === 'succeeded' || (theirs.status === 'failed' && linked === 'completed');
-    if (hasMoved && !(attempt.observed === 'claimed' || attempt.observed === 'terminal'))
-      await raiseAlarm(order, attempt);
     if (theirs.status === 'pending' || (theirs.status === 'failed' && linked === 'open')) return 'open';
     await closeOrphan(db, order.id, attempt.attempt);
     return 'ended';

@@ -25,6 +25,8 @@ export function connectDatabase({ url, applicationName, maxConnections }: Databa
   return postgres(url, {
     max: maxConnections,
     connect_timeout: 3,
+    // The driver's own delay grows to twenty seconds, for which a query would hang, and the server be thought away after its return.
+    backoff: () => 0.1 + 0.2 * Math.random(),
     idle_timeout: 30,
     max_lifetime: 30 * 60,
     keep_alive: 10,

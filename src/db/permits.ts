@@ -58,6 +58,7 @@ export async function takePermit(db: Database, request: PermitRequest, timing: T
       },
       async (order) => {
         if (!(await isAllowed(tx, order, number, operation, timing))) return false;
+        if (!(await isKeyFree(tx, orderId, number, request, key, timing))) return false;
         const attempt = await findAttempt(tx, orderId, number);
         if (!attempt) return false;
         const body = (await bodyOfKey(tx, key)) ?? request.makeBody(order, attempt);
@@ -73,6 +74,26 @@ export async function takePermit(db: Database, request: PermitRequest, timing: T
     );
     return done?.result === 'applied' ? permit : null;
   });
+}
+
+/**
+ * Whether the key may be sent: never once the provider may have forgotten it, and a new execute only when each send under
+ * another key was refused by its own reply.
+ */
+async function isKeyFree(
+  tx: Transaction,
+  orderId: string,
+  attempt: number,
+  { operation, keyNumber }: PermitRequest,
+  key: string,
+  timing: Timing,
+): Promise<boolean> {
+  const obstacles = await tx`
+    select 1 from conduit_sends where order_id = ${orderId} and attempt = ${attempt} and operation = ${operation} and (
+      (idempotency_key = ${key} and permitted_at <= app_now() - ${timing.resendWindowMs} * interval '1 millisecond')
+      or (key_number <> ${keyNumber} and (outcome is null or outcome not in ('no_effect', 'unsent'))))
+    limit 1`;
+  return obstacles.length === 0;
 }
 
 /** Locks in the order accounts, pauses; the clock and the rate are judged in the last statement, after every wait. */
@@ -117,7 +138,6 @@ function createConditions(tx: Transaction, order: OrderRow, attempt: number, tim
       and not exists (select from provider_gate where closed_until > app_now())`;
 }
 
-/** A second execute under a new key is allowed only when each one before it was refused by its own reply. */
 function executeConditions(tx: Transaction, order: OrderRow, attempt: number, timing: Timing) {
   return tx`
     select 1 from orders o join transactions t using (order_id)

@@ -1,7 +1,8 @@
 import type { Instant } from '../domain/order.ts';
 import { type Database, inTransaction, type Sql } from './client.ts';
 import { claimKey, type HeldKey } from './idempotency-keys.ts';
-import { insertOrder, type NewOrder, type OrderRow } from './orders.ts';
+import { loadOrderSnapshot, type OrderSnapshot } from './order-snapshots.ts';
+import { insertOrder, type NewOrder } from './orders.ts';
 import { addMessage } from './outbox.ts';
 import { addEvent } from './transition.ts';
 
@@ -30,7 +31,7 @@ export async function loadPlacement(
 }
 
 export type Placed =
-  | { readonly kind: 'placed'; readonly order: OrderRow }
+  | { readonly kind: 'placed'; readonly order: OrderSnapshot }
   /** Somebody else placed an order under this key first. */
   | { readonly kind: 'held'; readonly held: HeldKey };
 
@@ -60,6 +61,8 @@ export async function placeOrder(
       detail: { quote_id: request.quoteId, quoted_rate: row.quotedRate, trigger_rate: row.triggerRate },
     });
     await addMessage(tx, 'order-checks', { v: 1, order_id: row.id });
-    return { kind: 'placed', order: row };
+    const snapshot = await loadOrderSnapshot(tx, row.id);
+    if (!snapshot) throw new Error('an order is not there in its own transaction');
+    return { kind: 'placed', order: snapshot };
   });
 }

@@ -73,7 +73,8 @@ async function storeCreated(
       locked_debit = ${amounts?.debit ?? null}, locked_recipient = ${amounts?.recipient ?? null},
       locked_destination_fee = ${amounts?.destinationFee ?? null}, locked_rate = ${lock.rate}, lock_fault = ${lock.fault},
       lock_expires_at = ${lock.expiresAt}, raw_response = ${tx.json(raw as never)},
-      observed = coalesce(observed, 'pending'), observed_begun_at = coalesce(observed_begun_at, app_now())
+      observed = case when observed is null or observed = 'absent' then 'pending' else observed end,
+      observed_begun_at = coalesce(observed_begun_at, app_now())
     where order_id = ${orderId} and attempt = ${attempt} and conduit_order_id is null`;
 }
 

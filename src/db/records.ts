@@ -174,7 +174,7 @@ async function closeWithoutEffect(
       patch: { reason, providerCode: plan.code, nextCheckInMs: backoffMs(attempt, timing) },
     },
     async () =>
-      (await hasEndedWithoutEffect(tx, order.id, attempt)) &&
+      (await hasEndedWithoutEffect(tx, order.id, attempt, timing)) &&
       moved(moveAttempt(tx, order.id, attempt, plan.attemptTo, 'reading')),
   );
 }
@@ -240,12 +240,19 @@ async function hasEnded(tx: Transaction, orderId: string, attempt: number, kinds
   return rows.length === 1;
 }
 
-async function hasEndedWithoutEffect(tx: Transaction, orderId: string, attempt: number): Promise<boolean> {
+async function hasEndedWithoutEffect(
+  tx: Transaction,
+  orderId: string,
+  attempt: number,
+  timing: Timing,
+): Promise<boolean> {
   const rows = await tx`
     select 1 from transactions where order_id = ${orderId} and attempt = ${attempt}
       and status in ('prepared', 'created', 'executing') and observed = 'terminal'
-      and (end_kind = 'cancelled' or (end_kind = 'failed' and end_linked in ('none', 'no_effect')
-        and lower(end_code) in ('insufficient_funds', 'provider_unavailable', 'cancelled')))`;
+      and (end_kind = 'cancelled' or (end_kind = 'failed'
+        and lower(end_code) in ('insufficient_funds', 'provider_unavailable', 'cancelled')
+        and (end_linked = 'no_effect' or (end_linked = 'none' and lookup_result = 'terminal'
+          and lookup_begun_at >= end_first_read_at + ${30 * timing.secondMs} * interval '1 millisecond'))))`;
   return rows.length === 1;
 }
 

@@ -25,7 +25,7 @@ interface StoredAccount extends AccountOfAsset {
 }
 
 /** Changes of users queue here: they are rare, and an account must not be given to two users at once. */
-const USERS_LOCK = 7_201_002;
+const USERS_LOCK = 7_201_003;
 
 /**
  * Makes `accounts` the user's active ones, all of them and no others; the user is created when there is none. Orders stay bound to

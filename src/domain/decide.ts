@@ -3,7 +3,7 @@ import { Decimal } from './decimal.ts';
 import { type Instant, isTerminalOrder, type Order, type OrderReason } from './order.ts';
 import { isRateMet } from './rate.ts';
 import { failedWithoutEffect, type NoEffectClass, noEffectClass, type ProviderCode } from './replies.ts';
-import { backoffMs, isAbsent, isKeyYoung, resendDueAt, type Timing } from './timing.ts';
+import { backoffMs, isAbsent, isKeyYoung, isUnsentTooOften, resendDueAt, type Timing } from './timing.ts';
 
 /** Everything a plan is made from, read in one transaction. */
 export interface Situation {
@@ -76,9 +76,6 @@ export type Action =
   | { readonly kind: 'send_cancel'; readonly keyNumber: number }
   | { readonly kind: 'look_up' }
   | { readonly kind: 'sleep'; readonly until: Instant; readonly waitingFor: Wait };
-
-/** A sender that is frozen between permit and send three times running is no longer bad luck. */
-const MAX_UNSENT_IN_A_ROW = 3;
 
 const record = (plan: RecordPlan): Action => ({ kind: 'record', record: plan });
 const sleep = (until: Instant, waitingFor: Wait): Action => ({ kind: 'sleep', until, waitingFor });
@@ -173,8 +170,9 @@ function decideOnFailed(
   }
   if (!failedWithoutEffect(end.code)) return record({ ...failed, reason: 'provider_failed', isPage: false });
   const secondReadAt = end.firstReadAt + 30 * timing.secondMs;
-  if (end.linked === 'none' && (attempt.lookup?.begunAt ?? 0) < secondReadAt) {
-    return now >= secondReadAt ? { kind: 'look_up' } : sleep(secondReadAt, 'look_up');
+  const isReadAgain = attempt.lookup?.result === 'terminal' && attempt.lookup.begunAt >= secondReadAt;
+  if (end.linked === 'none' && !isReadAgain) {
+    return now < secondReadAt ? sleep(secondReadAt, 'look_up') : lookUpWhenDue(attempt, now, timing);
   }
   return record({ kind: 'close_without_effect', attemptTo: 'failed', reason: 'provider_failed', code: end.code });
 }
@@ -216,10 +214,7 @@ function decidePrepared(situation: Situation, attempt: Attempt, now: Instant, ti
     case 'final':
       return fence('provider_refused', { to: 'failed', attemptTo: 'failed', code: last.code });
     default: {
-      const dueAt =
-        last.outcome === 'unsent' && trailingUnsent(creates) >= MAX_UNSENT_IN_A_ROW
-          ? null
-          : resendDueAt(creates, timing);
+      const dueAt = resendDueAt(creates, timing);
       if (dueAt === null || !isKeyYoung(creates, Math.max(now, dueAt), timing))
         return fence('provider_busy', { code: last.code });
       return sendCreate(situation, attempt, now, timing, dueAt);
@@ -357,7 +352,7 @@ function lookUpWhenDue(attempt: Attempt, now: Instant, timing: Timing, orAt?: In
 
 /** When execute may be tried again after a refusal of its own: by `Retry-After`, else 1, 2, 4 bases and 4 for good. */
 function retryExecuteAt(executes: readonly Send[], last: Send, timing: Timing): Instant {
-  if (last.outcome === 'unsent' && trailingUnsent(executes) < MAX_UNSENT_IN_A_ROW) return last.permittedAt;
+  if (last.outcome === 'unsent' && !isUnsentTooOften(executes)) return last.permittedAt;
   if (last.retryAt !== null) return last.retryAt;
   const refusals = executes.filter((send) => send.code === last.code).length;
   return (last.repliedAt ?? last.permittedAt) + backoffMs(refusals, timing);
@@ -365,9 +360,4 @@ function retryExecuteAt(executes: readonly Send[], last: Send, timing: Timing): 
 
 function refusalOf(send: Send): NoEffectClass | null {
   return send.outcome === 'no_effect' && send.code !== null ? noEffectClass(send.operation, send.code) : null;
-}
-
-function trailingUnsent(sends: readonly Send[]): number {
-  const lastSent = sends.findLastIndex((send) => send.outcome !== 'unsent');
-  return sends.length - 1 - lastSent;
 }

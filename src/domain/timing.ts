@@ -42,6 +42,14 @@ export function isAbsent(attempt: Attempt, timing: Timing): boolean {
   return attempt.lookup.begunAt >= absentCountsFrom(last, timing);
 }
 
+/** A sender that is frozen between permit and send three times running is no longer bad luck. */
+const MAX_UNSENT_IN_A_ROW = 3;
+
+export function isUnsentTooOften(sends: readonly Send[]): boolean {
+  const lastSent = sends.findLastIndex((send) => send.outcome !== 'unsent');
+  return sends.length - 1 - lastSent >= MAX_UNSENT_IN_A_ROW;
+}
+
 /** Bases after a key's first permit: the third wait of four more would end past the window in which the key is remembered. */
 const RESEND_BASES = [1, 3];
 
@@ -53,6 +61,7 @@ export function resendDueAt(sends: readonly Send[], timing: Timing): Instant | n
   const [first] = sends;
   const last = sends.at(-1);
   if (!first || !last) return null;
+  if (isUnsentTooOften(sends)) return null;
   if (last.outcome === 'unsent') return last.permittedAt;
   if (last.retryAt !== null) return last.retryAt;
   const repeats = sends.filter((send) => send.outcome !== 'unsent').length - 1;

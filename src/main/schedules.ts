@@ -5,7 +5,12 @@ import { ORDER_TASK_QUEUE, ORPHANS_WORKFLOW, RECONCILE_WORKFLOW } from '../workf
 /** The two standing repairs. Every worker makes sure of them; who comes second finds them there. */
 const SCHEDULES = [
   { id: 'reconcile', workflowType: RECONCILE_WORKFLOW, everyMs: 15_000, note: 'makes rows and runs tell one story' },
-  { id: 'orphans', workflowType: ORPHANS_WORKFLOW, everyMs: 30_000, note: 'follows what closed attempts left at Conduit' },
+  {
+    id: 'orphans',
+    workflowType: ORPHANS_WORKFLOW,
+    everyMs: 30_000,
+    note: 'follows what closed attempts left at Conduit',
+  },
 ] as const;
 
 export async function ensureSchedules({ client, call }: Temporal): Promise<void> {

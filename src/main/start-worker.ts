@@ -25,8 +25,15 @@ export interface WorkerOverrides {
 }
 
 /** Wires the worker: one poller for workflows and records, one, capped, for everything that calls the provider. */
-export async function startWorker({ config, log, metrics }: ProcessContext, overrides: WorkerOverrides = {}): Promise<RunningProcess> {
-  const db = connectDatabase({ url: config.DATABASE_URL, applicationName: 'worker', maxConnections: config.DATABASE_MAX_CONNECTIONS });
+export async function startWorker(
+  { config, log, metrics }: ProcessContext,
+  overrides: WorkerOverrides = {},
+): Promise<RunningProcess> {
+  const db = connectDatabase({
+    url: config.DATABASE_URL,
+    applicationName: 'worker',
+    maxConnections: config.DATABASE_MAX_CONNECTIONS,
+  });
   const redis = connectRedis(config.REDIS_URL, log);
   const settings = loadTemporalSettings(process.env);
   const temporal = connectTemporal(settings);
@@ -63,7 +70,12 @@ export async function startWorker({ config, log, metrics }: ProcessContext, over
   installRuntime(config.TEMPORAL_METRICS_PORT, config.HOST, log);
   const connection = await NativeConnection.connect(settings.connectionOptions);
   const activities = createActivities(deps) as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
-  const common = { connection, namespace: settings.namespace ?? 'default', activities, shutdownGraceTime: SHUTDOWN_GRACE } as const;
+  const common = {
+    connection,
+    namespace: settings.namespace ?? 'default',
+    activities,
+    shutdownGraceTime: SHUTDOWN_GRACE,
+  } as const;
   const orders = await Worker.create({
     ...common,
     taskQueue: ORDER_TASK_QUEUE,
@@ -109,6 +121,8 @@ function installRuntime(metricsPort: number, host: string, log: ProcessContext['
     logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
       log[level === 'ERROR' ? 'error' : 'warn']({ ...meta, event: 'dependency_unavailable' }, message);
     }),
-    ...(metricsPort === 0 ? {} : { telemetryOptions: { metrics: { prometheus: { bindAddress: `${host}:${metricsPort}` } } } }),
+    ...(metricsPort === 0
+      ? {}
+      : { telemetryOptions: { metrics: { prometheus: { bindAddress: `${host}:${metricsPort}` } } } }),
   });
 }

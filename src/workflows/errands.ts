@@ -5,11 +5,14 @@ import { CONDUIT_TASK_QUEUE } from './messages.ts';
 /** Urgency on the provider's queue: what moves or stops money first, then what tells of it, then what may begin it. */
 const PRIORITY = { send: 1, read: 2, look: 3 } as const;
 
+/** A permit, two requests of the client's own deadline and the records around them take this long, however fast the clock. */
+const MIN_DEADLINE_MS = 8_000;
+
 /** One HTTP call each and never retried by Temporal: the attempt's own rows decide about sending again. */
-function sends(summary: string) {
+function sends(summary: string, secondMs: number) {
   return proxyActivities<Activities>({
     taskQueue: CONDUIT_TASK_QUEUE,
-    startToCloseTimeout: '20s',
+    startToCloseTimeout: Math.max(20 * secondMs, MIN_DEADLINE_MS),
     scheduleToCloseTimeout: '60s',
     retry: { maximumAttempts: 1 },
     priority: { priorityKey: PRIORITY.send },
@@ -17,10 +20,11 @@ function sends(summary: string) {
   });
 }
 
-function reads(summary: string, priorityKey: number) {
+/** Longer than a send's: a rate that jumped is asked for twice, some seconds apart, and a look-up may read several pages. */
+function reads(summary: string, priorityKey: number, secondMs: number) {
   return proxyActivities<Activities>({
     taskQueue: CONDUIT_TASK_QUEUE,
-    startToCloseTimeout: '25s',
+    startToCloseTimeout: Math.max(30 * secondMs, MIN_DEADLINE_MS),
     scheduleToCloseTimeout: '90s',
     retry: { maximumAttempts: 3, initialInterval: '1s' },
     priority: { priorityKey },
@@ -33,26 +37,29 @@ const REST_MS = 1_000;
 const WITHOUT_EFFECT = new Set(['refused', 'busy', 'failed', 'gate_closed']);
 
 /** Carries out one request to Conduit. Never throws: a failed activity is a result, and the rows know what became of it. */
-export async function runErrand(orderId: string, { next, seen }: Step & { next: Errand }): Promise<ErrandResult> {
-  const result = await attempt(orderId, next, seen);
+export async function runErrand(orderId: string, step: Step & { next: Errand }): Promise<ErrandResult> {
+  const result = await attempt(orderId, step);
   if (WITHOUT_EFFECT.has(result.result)) await sleep(REST_MS, { summary: 'rest before asking again' });
   return result;
 }
 
-async function attempt(orderId: string, errand: Errand, seen: Step['seen']): Promise<ErrandResult> {
+async function attempt(
+  orderId: string,
+  { next: errand, seen, secondMs }: Step & { next: Errand },
+): Promise<ErrandResult> {
   const name = seen.attempt === null ? '' : ` of attempt ${seen.attempt}`;
   try {
     switch (errand.kind) {
       case 'look':
-        return await reads('firm quote', PRIORITY.look).takeFirmLook(orderId, seen);
+        return await reads('firm quote', PRIORITY.look, secondMs).takeFirmLook(orderId, seen);
       case 'look_up':
-        return await reads(`look up${name}`, PRIORITY.read).lookUpAttempt(orderId, seen);
+        return await reads(`look up${name}`, PRIORITY.read, secondMs).lookUpAttempt(orderId, seen);
       case 'send_create':
-        return await sends(`create${name}`).sendCreate(orderId, seen);
+        return await sends(`create${name}`, secondMs).sendCreate(orderId, seen);
       case 'send_execute':
-        return await sends(`execute ${errand.keyNumber}${name}`).sendExecute(orderId, seen, errand.keyNumber);
+        return await sends(`execute ${errand.keyNumber}${name}`, secondMs).sendExecute(orderId, seen, errand.keyNumber);
       case 'send_cancel':
-        return await sends(`cancel ${errand.keyNumber}${name}`).sendCancel(orderId, seen, errand.keyNumber);
+        return await sends(`cancel ${errand.keyNumber}${name}`, secondMs).sendCancel(orderId, seen, errand.keyNumber);
     }
   } catch (error) {
     if (!(error instanceof ActivityFailure)) throw error;

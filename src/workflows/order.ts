@@ -63,8 +63,7 @@ async function followRow(orderId: string, news: News): Promise<OrderOutcome> {
     // A crossing that meets a closed gate waits with it; one that meets a live attempt is old news when that ends.
     isLookWanted = step.next.kind === 'sleep' && step.next.waitingFor === 'gate' && isLookWanted;
     if (isErrand(step) && !news.isErrandUnderWay) startErrand(orderId, step, news);
-    const isNews = await condition(() => news.isAny, Math.max(MIN_WAIT_MS, step.wakeInMs), { summary: step.summary });
-    if (!isNews && news.isErrandUnderWay) continue;
+    await condition(() => news.isAny, Math.max(MIN_WAIT_MS, step.wakeInMs), { summary: step.summary });
     if (workflowInfo().continueAsNewSuggested && !news.isErrandUnderWay) {
       await condition(allHandlersFinished);
       if (!news.isAny) await continueAsNew<typeof orderWorkflow>({ orderId });

@@ -1,4 +1,4 @@
-import { ActivityFailure, proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import { proxyActivities, proxyLocalActivities, TemporalFailure } from '@temporalio/workflow';
 import type { Activities } from '../activities/interface.ts';
 import { ORDER_TASK_QUEUE } from './messages.ts';
 
@@ -17,7 +17,8 @@ async function untilRecorded<T>(attempt: (activities: Activities) => Promise<T>)
   try {
     return await attempt(local);
   } catch (error) {
-    if (!(error instanceof ActivityFailure)) throw error;
+    // A local activity's failure arrives as its cause, not wrapped in an ActivityFailure.
+    if (!(error instanceof TemporalFailure)) throw error;
     return attempt(regular);
   }
 }

@@ -1,0 +1,149 @@
+import type { Book } from '../book/book.ts';
+import type { Claim, Idempotency } from '../book/idempotency.ts';
+import type { Log } from '../core/log.ts';
+import { present } from '../core/present.ts';
+import type { FaultRules } from '../faults/rules.ts';
+import { type ActingFault, type FaultTools, faultsOf, type Outgoing } from '../faults/table.ts';
+import type { Twists } from '../faults/twists.ts';
+import type { Gate } from './auth.ts';
+import { type Facts, factsOf, textOf } from './facts.ts';
+import { type Incoming, jsonBody, type Matched } from './incoming.ts';
+import { KEYED_OPERATIONS, MONEY_OPERATIONS } from './operations.ts';
+import type { Printer } from './printing.ts';
+import { invalid, type Problem } from './problem.ts';
+import type { RequestLog } from './requests.ts';
+
+export type Calls = {
+  /** Answers one request to /v2, through whatever fault is armed for it; nothing leaves before it is in the ledger. */
+  answer(incoming: Incoming, matched: Matched): Promise<Outgoing>;
+  /** Answers a request that no route fits; the gate comes first, as for any other. */
+  unknown(incoming: Incoming, problem: Problem): Outgoing;
+};
+
+type CallsDeps = {
+  book: Book;
+  gate: Gate;
+  idempotency: Idempotency;
+  rules: FaultRules;
+  tools: Pick<FaultTools, 'sleep' | 'random'>;
+  requests: RequestLog;
+  printer: Printer;
+  log: Log;
+};
+
+type Outcome = 'done' | 'refused' | 'replayed' | 'kept_from_effect';
+type Note = (outcome: Outcome, status: number | null, code?: string, body?: unknown) => void;
+
+/** Takes down that a request came and, through the returned function, what became of it. */
+function noteArrival(
+  { book, requests, log }: CallsDeps,
+  requestId: string,
+  operation: string,
+  facts: Facts,
+  faults: ActingFault[],
+): Note {
+  const seen = requests.note({ atMs: Date.now(), operation, ...facts });
+  const { pair: _pair, ...fact } = facts;
+  const isMoney = MONEY_OPERATIONS.has(operation);
+  if (isMoney) book.record({ event: 'request.received', requestId, operation, ...fact });
+  return (outcome, status, code, body) => {
+    Object.assign(seen, { status, ...present('code', code) });
+    const orderId = facts.orderId ?? textOf((body as { id?: unknown } | undefined)?.id);
+    log.debug({ event: 'call', operation, outcome, status, code, order: orderId, correlation_id: requestId });
+    if (!isMoney) return;
+    const named = { ...fact, ...present('orderId', orderId), ...present('code', code) };
+    const struckBy = faults.map(({ name }) => name);
+    book.record({ event: 'request.answered', requestId, operation, status, outcome, faults: struckBy, ...named });
+  };
+}
+
+function twistsOf(faults: ActingFault[]): Twists {
+  return Object.assign({}, ...faults.map(({ fault, params }) => fault.twist?.(params))) as Twists;
+}
+
+async function earlyReply(faults: ActingFault[], tools: FaultTools): Promise<Outgoing | undefined> {
+  for (const { fault, params } of faults) {
+    const out = await fault.before?.(params, tools);
+    if (out) return out;
+  }
+  return undefined;
+}
+
+export function createCalls(deps: CallsDeps): Calls {
+  const { book, gate, idempotency, rules, printer } = deps;
+
+  function claimKey(incoming: Incoming, operation: string, body: unknown): Claim | undefined {
+    const key = incoming.header('idempotency-key');
+    if (operation === 'quotes.create' && key !== undefined) {
+      throw invalid('/headers/idempotency-key', 'a quote takes no Idempotency-Key; it is priced anew each time');
+    }
+    if (!KEYED_OPERATIONS.has(operation)) return undefined;
+    return idempotency.claim({ key, method: incoming.method, path: incoming.path, body });
+  }
+
+  /**
+   * Gate, body, key, effect: what Conduit itself does with a request. The effect, the reply kept for its key and the note
+   * of its outcome are one synchronous stretch.
+   */
+  async function carryOut(
+    incoming: Incoming,
+    { route, params }: Matched,
+    faults: ActingFault[],
+    tools: FaultTools,
+    note: Note,
+  ) {
+    let claim: Claim | undefined;
+    try {
+      gate.pass(incoming.header('x-api-key'), incoming.method);
+      const body = jsonBody(incoming);
+      claim = claimKey(incoming, route.operation, body);
+      const early = await earlyReply(faults, tools);
+      if (early) {
+        note('kept_from_effect', early.manner === 'whole' ? early.status : null);
+        return early;
+      }
+      if (claim?.kept) {
+        note('replayed', claim.kept.status);
+        return printer.reply(claim.kept);
+      }
+      const reply = route.handle({ params, query: incoming.query, body, twists: twistsOf(faults) });
+      claim?.keep(reply.status, reply.body);
+      note('done', reply.status, undefined, reply.body);
+      return printer.reply(reply);
+    } catch (error) {
+      const { out, code } = printer.thrown(incoming, error);
+      claim?.keep(out.status, JSON.parse(out.body));
+      note('refused', out.status, code);
+      return out;
+    } finally {
+      claim?.release();
+    }
+  }
+
+  return {
+    async answer(incoming, matched) {
+      const tools: FaultTools = {
+        ...deps.tools,
+        problem: (code, status, extras) => printer.problem(incoming, code, status, 'a fault was armed', extras),
+      };
+      const { operation } = matched.route;
+      const { reference, orderId } = factsOf(book, incoming, matched);
+      const faults = faultsOf(rules.take({ operation, reference, orderId })?.action ?? {});
+      for (const { fault, params } of faults) await fault.arrival?.(params, tools);
+      // Read again, since a held-up request may by now be about an order that was not there before.
+      const note = noteArrival(deps, incoming.correlationId, operation, factsOf(book, incoming, matched), faults);
+      let out = await carryOut(incoming, matched, faults, tools, note);
+      await book.committed();
+      for (const { fault, params } of faults) out = (await fault.reply?.(params, out, tools)) ?? out;
+      return out;
+    },
+    unknown(incoming, problem) {
+      try {
+        gate.pass(incoming.header('x-api-key'), incoming.method);
+      } catch (error) {
+        return printer.thrown(incoming, error).out;
+      }
+      return printer.thrown(incoming, problem).out;
+    },
+  };
+}

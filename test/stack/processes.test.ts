@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, expect, test } from '@jest/globals';
+import { isAlive } from '../../stack/is-alive.ts';
+import { type ProcessSpec, startProcess } from '../../stack/processes.ts';
+import { answersHttp, waitUntil } from '../../stack/wait.ts';
+import { freePort, scratchDir } from './support.ts';
+
+const scratch = scratchDir();
+afterAll(scratch.remove);
+
+async function specOf(name: string, env: Record<string, string> = {}): Promise<ProcessSpec> {
+  const port = String(await freePort());
+  return {
+    name,
+    script: 'test/stack/fixtures/server.ts',
+    env: { PORT: port, ...env },
+    logFile: join(scratch.dir, `${name}.log`),
+    readyUrl: `http://127.0.0.1:${port}/health/ready`,
+    deadlineMs: 10_000,
+  };
+}
+
+test('a process is handed over when it answers, and stops when it is asked to', async () => {
+  const spec = await specOf('polite');
+  const process_ = await startProcess(spec);
+  expect(await answersHttp(spec.readyUrl)).toBe(true);
+
+  expect(await process_.stop()).toEqual({ code: 0, signal: null });
+  expect(isAlive(process_.pid)).toBe(false);
+  expect(readFileSync(spec.logFile, 'utf8')).toContain('asked to stop');
+});
+
+test('a process that ignores the request is killed at the deadline', async () => {
+  const process_ = await startProcess({ ...(await specOf('stubborn', { STUBBORN: '1' })), stopDeadlineMs: 300 });
+  expect(await process_.stop()).toEqual({ code: null, signal: 'SIGKILL' });
+});
+
+test('a stopped (SIGSTOP) process can still be stopped for good', async () => {
+  const process_ = await startProcess(await specOf('frozen'));
+  process_.kill('SIGSTOP');
+  expect(await process_.stop()).toEqual({ code: 0, signal: null });
+});
+
+test('a process that ends before it is ready fails at once, with its exit code and last words', async () => {
+  const failing = startProcess({ ...(await specOf('failing', { FAIL_WITH: 'no DATABASE_URL' })), deadlineMs: 60_000 });
+  await expect(failing).rejects.toThrow(/failing ended \(exit code 3\)[\s\S]*\| no DATABASE_URL/);
+});
+
+test('a process that is never ready is ended at the deadline, and the error names its log', async () => {
+  const spec = await specOf('never-ready');
+  const elsewhere = `http://127.0.0.1:${await freePort()}/health/ready`;
+  const failing = startProcess({ ...spec, readyUrl: elsewhere, deadlineMs: 500 });
+  await expect(failing).rejects.toThrow(/never-ready: no answer within 1 s[\s\S]*never-ready\.log/);
+  await expect(answersHttp(spec.readyUrl)).rejects.toThrow();
+});
+
+test('children do not outlive a parent that is killed', async () => {
+  const parent = spawn(process.execPath, [
+    join(import.meta.dirname, 'fixtures', 'parent.ts'),
+    join(scratch.dir, 'orphan.log'),
+  ]);
+  const [told] = (await once(parent.stdout, 'data')) as [Buffer];
+  const childPid = Number(told.toString());
+  expect(isAlive(childPid)).toBe(true);
+
+  parent.kill('SIGKILL');
+  await waitUntil(async () => !isAlive(childPid), { deadlineMs: 10_000, orElse: 'the child survived its parent' });
+});

@@ -1,0 +1,110 @@
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { recordMiss } from '../../src/db/looks.ts';
+import { findOrder } from '../../src/db/orders.ts';
+import type { Seen } from '../../src/domain/order.ts';
+import { cancelRequested, orderChanged, orderState } from '../../src/workflows/messages.ts';
+import { createTimeSkippingWorld, DAY_MS, insertTestOrder, type TimeSkippingWorld } from './support.ts';
+
+jest.setTimeout(60_000);
+
+let world: TimeSkippingWorld;
+beforeAll(async () => {
+  world = await createTimeSkippingWorld();
+});
+afterAll(() => world.stop());
+
+/** A firm look that always misses, recorded as the real one is; the provider is not asked. */
+function missingLooks() {
+  return jest.fn(async (orderId: string, seen: Seen) => {
+    await world.setClock();
+    const look = { rate: '0.91', nextCheckInMs: 54_000, lookInMs: DAY_MS, failedLooks: 0 };
+    await recordMiss(world.db, {
+      orderId,
+      seen,
+      fact: `qte_${seen.version}`,
+      reason: 'rate_not_met',
+      code: null,
+      look,
+    });
+    return { result: 'rate_not_met', code: null };
+  });
+}
+
+async function newOrder(expiresInMs: number) {
+  await world.setClock();
+  return insertTestOrder(world.db, await world.env.currentTimeMs(), {
+    expiresAt: (await world.env.currentTimeMs()) + expiresInMs,
+  });
+}
+
+// Ninety days pass in a moment: the server skips time while nothing runs.
+test('an order whose rate is never reached looks once a day, sends nothing and expires after 90 days', async () => {
+  const order = await newOrder(90 * DAY_MS);
+  const takeFirmLook = missingLooks();
+  const sendCreate = jest.fn(async () => ({ result: 'refused', code: null }));
+  const { outcome, history } = await world.runOrder(order, { ...world.records, takeFirmLook, sendCreate });
+
+  expect(outcome).toEqual({ status: 'expired', reason: 'rate_not_met' });
+  expect(sendCreate).not.toHaveBeenCalled();
+  expect(takeFirmLook.mock.calls.length).toBe(89);
+  const row = await findOrder(world.db, order.id);
+  expect(row?.closedAt).toBeGreaterThanOrEqual(order.expiresAt);
+  expect(row?.closedAt).toBeLessThan(order.expiresAt + 5_000);
+  // A day of waiting costs one look and nothing else.
+  expect((history.events?.length ?? 0) / 90).toBeLessThan(20);
+});
+
+test("Temporal's own cancellation cancels the order in its row, and the run completes", async () => {
+  const order = await newOrder(DAY_MS);
+  const { outcome } = await world.runOrder(order, { ...world.records, takeFirmLook: missingLooks() }, async (run) => {
+    await world.env.sleep('1 minute');
+    await run.cancel();
+  });
+  expect(outcome.status).toBe('cancelled');
+  expect((await findOrder(world.db, order.id))?.status).toBe('cancelled');
+});
+
+test('the cancelRequested signal from the Web UI cancels the order', async () => {
+  const order = await newOrder(DAY_MS);
+  const { outcome } = await world.runOrder(order, { ...world.records, takeFirmLook: missingLooks() }, async (run) => {
+    await world.env.sleep('1 minute');
+    expect(await run.query(orderState)).toContain('watching: waits for an all-in rate >= 0.92');
+    await run.signal(cancelRequested);
+  });
+  expect(outcome.status).toBe('cancelled');
+});
+
+test('a run that starts on a row that is already final returns at once', async () => {
+  const order = await newOrder(DAY_MS);
+  await world.records.cancelOrderForOperator(order.id);
+  const { outcome } = await world.runOrder(order, { ...world.records, takeFirmLook: missingLooks() });
+  expect(outcome.status).toBe('cancelled');
+});
+
+test('a change of the row by somebody else is followed at the next signal', async () => {
+  const order = await newOrder(DAY_MS);
+  const { outcome } = await world.runOrder(order, { ...world.records, takeFirmLook: missingLooks() }, async (run) => {
+    await world.env.sleep('1 minute');
+    await world.records.cancelOrderForOperator(order.id);
+    await run.signal(orderChanged);
+  });
+  expect(outcome.status).toBe('cancelled');
+});
+
+test('while the database is away the run waits and then goes on', async () => {
+  const order = await newOrder(DAY_MS);
+  let failures = 6;
+  const records = {
+    ...world.records,
+    async advanceOrder(...args: Parameters<typeof world.records.advanceOrder>) {
+      if (failures > 0) {
+        failures -= 1;
+        throw Object.assign(new Error('the database is away'), { code: 'ECONNREFUSED' });
+      }
+      return world.records.advanceOrder(...args);
+    },
+  };
+  const { outcome } = await world.runOrder(order, { ...records, takeFirmLook: missingLooks() });
+  expect(failures).toBe(0);
+  expect(outcome.status).toBe('expired');
+});
