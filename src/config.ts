@@ -1,11 +1,18 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { assertKeyFitsHost } from './clients/conduit/key-host.ts';
 import type { SanityBounds } from './domain/rate-sanity.ts';
 import type { Timing } from './domain/timing.ts';
 
+/** Written plainly: coercion would read a blank as 0, `true` as 1 and `1e3` as a thousand. */
 const integer = (defaultValue: number, min: number, max: number) =>
-  z.coerce.number().int().min(min).max(max).default(defaultValue);
+  z
+    .string()
+    .regex(/^\d{1,9}$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.number().min(min).max(max))
+    .default(defaultValue);
 const factor = (defaultValue: string) =>
   z
     .string()
@@ -25,7 +32,7 @@ export const ENV_SCHEMA = z.object({
     .refine((url) => url.endsWith('/v2'), 'must end in /v2')
     .default('http://127.0.0.1:8090/v2'),
   CONDUIT_API_KEY: z
-    .string()
+    .string({ error: 'is missing' })
     .regex(/^ck_(live|sandbox)_[0-9a-f]{64}$/, 'must be ck_live_ or ck_sandbox_ and 64 hex digits'),
   CONDUIT_ORGANISATION: z
     .string()
@@ -62,7 +69,12 @@ export const ENV_SCHEMA = z.object({
   RATE_JUMP_FACTOR: factor('1.2'),
   RATE_ABSURD_FACTOR: factor('10'),
   ORPHAN_WATCH_SECONDS: integer(900, 1, 86_400),
-  TIME_SCALE: z.coerce.number().min(1).max(100).default(1),
+  TIME_SCALE: z
+    .string()
+    .regex(/^\d{1,3}(\.\d{1,3})?$/, 'must be a plain decimal')
+    .transform(Number)
+    .pipe(z.number().min(1).max(100))
+    .default(1),
 });
 
 type Env = z.infer<typeof ENV_SCHEMA>;
@@ -88,32 +100,29 @@ const CLOCK_ERROR_MS = 3_000;
 
 const SECRETS = ['DATABASE_URL', 'REDIS_URL', 'CONDUIT_API_KEY', 'CONDUIT_WEBHOOK_SECRET'] as const;
 
-/** Reads the settings once. A secret may also come from the file that `<NAME>_FILE` names. Throws {@link ConfigError}. */
+/** Conduit's own hosts. Its clock runs at the usual pace. */
+const CONDUIT_HOST = /(^|\.)conduit\.financial\.?$/;
+
+/**
+ * Reads the settings once. A secret may also come from the file that `<NAME>_FILE` names. Throws {@link ConfigError} with every
+ * fault, none of which shows a value.
+ */
 export function loadConfig(environment: NodeJS.ProcessEnv): Config {
-  const env = parseSettings(ENV_SCHEMA, environment);
-  const faults: string[] = [];
-  const secondMs = 1_000 / env.TIME_SCALE;
-  const conduitTimeoutMs = Math.ceil(env.CONDUIT_TIMEOUT_MS / env.TIME_SCALE);
-  const sendMarginMs = env.SEND_MARGIN_SECONDS * 1_000;
-  if (sendMarginMs < PERMIT_TTL_MS + conduitTimeoutMs + CLOCK_ERROR_MS) {
-    faults.push('SEND_MARGIN_SECONDS: must cover 2 s of permit, CONDUIT_TIMEOUT_MS and 3 s of clock error');
-  }
-  if (env.MIN_EXPIRY_SECONDS < env.SEND_MARGIN_SECONDS + env.RATE_REFRESH_SECONDS) {
-    faults.push(
-      'MIN_EXPIRY_SECONDS: must cover SEND_MARGIN_SECONDS and RATE_REFRESH_SECONDS, or an order could expire unseen',
-    );
-  }
+  const { values, faults } = readSettings(ENV_SCHEMA.shape, environment);
+  faults.push(...faultsBetween(values));
   if (faults.length > 0) throw new ConfigError(faults.join('\n'));
+  const env = values as Env;
+  const secondMs = 1_000 / env.TIME_SCALE;
   return {
     ...env,
     CONDUIT_ORGANISATION:
       env.CONDUIT_ORGANISATION ?? createHash('sha256').update(env.CONDUIT_API_KEY).digest('hex').slice(0, 8),
     webhookSecrets: env.CONDUIT_WEBHOOK_SECRET?.split(',') ?? [],
-    conduitTimeoutMs,
+    conduitTimeoutMs: Math.ceil(env.CONDUIT_TIMEOUT_MS / env.TIME_SCALE),
     rateRefreshMs: env.RATE_REFRESH_SECONDS * 1_000,
     sanity: { jumpFactor: env.RATE_JUMP_FACTOR, absurdFactor: env.RATE_ABSURD_FACTOR },
     timing: {
-      sendMarginMs,
+      sendMarginMs: env.SEND_MARGIN_SECONDS * 1_000,
       quoteMarginMs: env.QUOTE_MARGIN_SECONDS * secondMs,
       resendWindowMs: env.RESEND_WINDOW_SECONDS * secondMs,
       retryBaseMs: env.RETRY_BASE_SECONDS * secondMs,
@@ -130,18 +139,54 @@ export function loadSettings<Name extends keyof Env>(
   names: readonly Name[],
 ): Pick<Env, Name> {
   const shape: z.ZodRawShape = Object.fromEntries(names.map((name) => [name, ENV_SCHEMA.shape[name]]));
-  return parseSettings(z.object(shape), environment) as Pick<Env, Name>;
+  const { values, faults } = readSettings(shape, environment);
+  if (faults.length > 0) throw new ConfigError(faults.join('\n'));
+  return values as Pick<Env, Name>;
 }
 
-function parseSettings<Shape extends z.ZodRawShape>(schema: z.ZodObject<Shape>, environment: NodeJS.ProcessEnv) {
+/** Each setting by itself, so that one that is wrong hides no other. */
+function readSettings<Shape extends z.ZodRawShape>(
+  shape: Shape,
+  environment: NodeJS.ProcessEnv,
+): { values: Partial<z.infer<z.ZodObject<Shape>>>; faults: string[] } {
   const faults: string[] = [];
   // An empty variable is what a compose file makes of one that is not set.
   const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
-  for (const name of SECRETS) if (name in schema.shape) readSecretFile(given, name, faults);
-  const parsed = schema.safeParse(given);
-  if (!parsed.success) for (const { path, message } of parsed.error.issues) faults.push(`${path.join('.')}: ${message}`);
-  if (!parsed.success || faults.length > 0) throw new ConfigError(faults.join('\n'));
-  return parsed.data;
+  for (const name of SECRETS) if (name in shape) readSecretFile(given, name, faults);
+  const values: Record<string, unknown> = {};
+  for (const [name, schema] of Object.entries(shape)) {
+    const parsed = z.safeParse(schema, given[name]);
+    if (parsed.success) values[name] = parsed.data;
+    else faults.push(...parsed.error.issues.map(({ message }) => `${name}: ${message}`));
+  }
+  return { values: values as Partial<z.infer<z.ZodObject<Shape>>>, faults };
+}
+
+/** What is wrong with settings that are each right by themselves; a pair of which one is wrong is not judged. */
+function faultsBetween(values: Partial<Env>): string[] {
+  const { CONDUIT_BASE_URL: baseUrl, CONDUIT_API_KEY: apiKey, TIME_SCALE: timeScale = 1 } = values;
+  const { SEND_MARGIN_SECONDS: marginS, RATE_REFRESH_SECONDS: refreshS, MIN_EXPIRY_SECONDS: minExpiryS } = values;
+  const { CONDUIT_TIMEOUT_MS: timeoutMs } = values;
+  const faults: string[] = [];
+  if (timeoutMs && marginS && marginS * 1_000 < PERMIT_TTL_MS + timeoutMs / timeScale + CLOCK_ERROR_MS) {
+    faults.push('SEND_MARGIN_SECONDS: must cover 2 s of permit, CONDUIT_TIMEOUT_MS and 3 s of clock error');
+  }
+  if (marginS && refreshS && minExpiryS && minExpiryS < marginS + refreshS) {
+    faults.push(
+      'MIN_EXPIRY_SECONDS: must cover SEND_MARGIN_SECONDS and RATE_REFRESH_SECONDS, or an order could expire unseen',
+    );
+  }
+  if (baseUrl && timeScale !== 1 && CONDUIT_HOST.test(new URL(baseUrl).hostname)) {
+    faults.push('TIME_SCALE: must be 1 for Conduit itself: its keys, locks and sends do not age faster');
+  }
+  if (baseUrl && apiKey) {
+    try {
+      assertKeyFitsHost(baseUrl, apiKey);
+    } catch (error) {
+      faults.push(`CONDUIT_API_KEY: ${(error as Error).message}`);
+    }
+  }
+  return faults;
 }
 
 function readSecretFile(given: Record<string, string | undefined>, name: string, faults: string[]): void {

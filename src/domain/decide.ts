@@ -358,6 +358,8 @@ function retryExecuteAt(executes: readonly Send[], last: Send, timing: Timing): 
   return (last.repliedAt ?? last.permittedAt) + backoffMs(refusals, timing);
 }
 
+/** A refusal that proves no effect and is in no table is one of our access. */
 function refusalOf(send: Send): NoEffectClass | null {
-  return send.outcome === 'no_effect' && send.code !== null ? noEffectClass(send.operation, send.code) : null;
+  if (send.outcome !== 'no_effect' || send.code === null) return null;
+  return noEffectClass(send.operation, send.code) ?? 'ours_all';
 }

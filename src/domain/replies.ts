@@ -79,7 +79,8 @@ const PROOF_OF_EXISTENCE = new Set([
 /** How to go on after the no-effect reply `code` of `operation`; null when that code proves nothing for it. */
 export function noEffectClass(operation: SendOperation, code: ProviderCode): NoEffectClass | null {
   // Conduit checks the key before it looks at anything else, so every code of that family is a refusal.
-  if (code.startsWith('API_KEY_')) return 'ours_all';
+  if (operation !== 'cancel' && code.startsWith('API_KEY_')) return 'ours_all';
+  if (operation === 'create' && code.startsWith('PAYOUT_')) return 'final';
   const table = NO_EFFECT[operation];
   return Object.hasOwn(table, code) ? (table[code] ?? null) : null;
 }
@@ -88,6 +89,8 @@ export function noEffectClass(operation: SendOperation, code: ProviderCode): NoE
 export function outcomeOfProblem(operation: SendOperation, status: number, code: ProviderCode): SendOutcome {
   if (!REFUSAL_STATUSES.has(status)) return 'unknown';
   if (noEffectClass(operation, code)) return 'no_effect';
+  // Whoever is not let in at all has created nothing, whatever the word for it.
+  if (operation === 'create' && status === 401) return 'no_effect';
   if (operation === 'create' && PROOF_OF_EXISTENCE.has(code)) return 'exists';
   return 'unknown';
 }

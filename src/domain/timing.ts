@@ -63,10 +63,11 @@ export function resendDueAt(sends: readonly Send[], timing: Timing): Instant | n
   if (!first || !last) return null;
   if (isUnsentTooOften(sends)) return null;
   if (last.outcome === 'unsent') return last.permittedAt;
-  if (last.retryAt !== null) return last.retryAt;
+  // A refusal that only asks for patience may be answered as soon as it says; anything else also keeps to the schedule.
+  if (last.outcome === 'no_effect' && last.retryAt !== null) return last.retryAt;
   const repeats = sends.filter((send) => send.outcome !== 'unsent').length - 1;
   const bases = RESEND_BASES[repeats];
-  return bases === undefined ? null : first.permittedAt + bases * timing.retryBaseMs;
+  return bases === undefined ? null : Math.max(first.permittedAt + bases * timing.retryBaseMs, last.retryAt ?? 0);
 }
 
 /** Whether the provider surely still remembers the key of these sends (its pages say 5 minutes or 30 days). */

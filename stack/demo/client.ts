@@ -33,7 +33,8 @@ export type OrderEvent = {
 
 export type ApiReply<T> = { readonly status: number; readonly replayed: boolean; readonly body: T };
 
-const FINAL = new Set(['executed', 'cancelled', 'expired', 'failed']);
+/** The states that an order never leaves. */
+export const FINAL: ReadonlySet<string> = new Set(['executed', 'cancelled', 'expired', 'failed']);
 
 /** A customer of the API. */
 export function createApiClient(apiUrl: string, apiKey: string) {

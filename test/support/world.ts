@@ -6,7 +6,7 @@ import { connectTemporal, loadTemporalSettings, type Temporal } from '../../src/
 import { connectDatabase, type Database } from '../../src/db/client.ts';
 import { orderWorkflowId } from '../../src/workflows/messages.ts';
 import type { Child } from '../../stack/child.ts';
-import { type ApiClient, createApiClient, type OrderRequest, type OrderView } from '../../stack/demo/client.ts';
+import { type ApiClient, createApiClient, FINAL, type OrderRequest, type OrderView } from '../../stack/demo/client.ts';
 import { LOCAL_DIR, LOGS_DIR } from '../../stack/paths.ts';
 import { choosePort } from '../../stack/ports.ts';
 import { startProcess } from '../../stack/processes.ts';
@@ -168,11 +168,8 @@ export async function createWorld(settings: Record<string, string> = {}): Promis
       eventually(
         `order ${orderId} to end`,
         async () => {
-          const [row] = await db<
-            { closedAt: number | null }[]
-          >`select closed_at from orders where order_id = ${orderId}`;
-          if (row?.closedAt == null) return null;
-          return children.get('api')?.isRunning() ? api.read(orderId) : null;
+          const order = await api.read(orderId);
+          return FINAL.has(order.status) && order;
         },
         deadlineMs,
       ),

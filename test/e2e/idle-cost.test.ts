@@ -1,0 +1,81 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import type { StartableOrder } from '../../src/clients/temporal.ts';
+import { eventually } from '../support/eventually.ts';
+import { createWorld, type World, workflowOf } from '../support/world.ts';
+
+jest.setTimeout(120_000);
+
+const INTERVAL_S = 4;
+const ROWS = 10_000;
+const RUNS = 200;
+const NETWORKS = ['ethereum', 'base', 'solana', 'polygon', 'tron'];
+const PAIRS = NETWORKS.flatMap((network) => [`USDT.${network}-USDC.${network}`, `USDC.${network}-USDT.${network}`]);
+
+let world: World;
+beforeAll(async () => {
+  world = await createWorld({ RATE_REFRESH_SECONDS: String(INTERVAL_S), MIN_EXPIRY_SECONDS: '20' });
+  await Promise.all(PAIRS.map((pair) => world.simulator.setRate(pair, '0.95')));
+  await world.start('worker');
+  // Its repairs would describe a slice of the open orders; they cost no quote, but this is about what waiting alone costs.
+  await world.temporal.client.schedule.getHandle('reconcile').pause();
+});
+afterAll(() => world?.stop());
+
+/** Watched orders whose targets are far away, inserted as they are after months of waiting. */
+async function insertWatching(): Promise<StartableOrder[]> {
+  await world.db`
+    insert into orders (order_id, user_id, status, version, pair, from_currency, from_network, to_currency, to_network, source_account,
+      destination_account, amount, target_rate, direction, expires_at, idempotency_key, quoted_rate, trigger_rate, next_check_at, look_due_at)
+    select gen_random_uuid(), ${world.userId}, 'watching', 2, (${PAIRS as string[]}::text[])[1 + i % ${PAIRS.length}], 'USDT', 'ethereum', 'USDC',
+      'ethereum', s.account_id, d.account_id, 20, 1.5, '>=', app_now() + interval '90 days', 'idle-' || i, 0.95, 1.51,
+      app_now() - interval '1 minute', app_now() + interval '1 day'
+    from generate_series(1, ${ROWS}) i,
+      (select account_id from conduit_accounts where user_id = ${world.userId} and asset = 'USDT.ethereum') s,
+      (select account_id from conduit_accounts where user_id = ${world.userId} and asset = 'USDC.ethereum') d`;
+  return world.db<StartableOrder[]>`
+    select order_id as id, pair, status, direction, amount, target_rate, floor_rate, expires_at, user_id
+    from orders order by order_id limit ${RUNS}`;
+}
+
+async function quotesBetween(sinceMs: number, untilMs: number): Promise<number> {
+  const counts = await world.simulator.requestCounts({ operation: 'quotes.create', sinceMs, untilMs });
+  return counts['quotes.create'] ?? 0;
+}
+
+async function historyLengths(orders: readonly StartableOrder[]): Promise<number[]> {
+  return Promise.all(orders.map(async ({ id }) => (await workflowOf(world, id).describe()).historyLength));
+}
+
+test('ten thousand waiting orders over ten pairs cost one quote per pair and interval, and no history event', async () => {
+  const orders = await insertWatching();
+  for (let i = 0; i < orders.length; i += 20) {
+    await Promise.all(orders.slice(i, i + 20).map((order) => world.temporal.startOrder(order, 'reconciler')));
+  }
+  await eventually(
+    'the runs to wait',
+    async () => {
+      const { count } = await world.temporal.client.workflow.count(`OrderStatus = 'watching'`);
+      return count === RUNS;
+    },
+    60_000,
+  );
+  await Promise.all(PAIRS.map((pair) => world.temporal.signalWithStartWatcher(pair)));
+  const startedAt = Date.now();
+  await eventually(
+    'the first tick of every pair',
+    async () => (await quotesBetween(startedAt - 1_000, Date.now() + 1_000)) >= PAIRS.length,
+  );
+  // Half an interval away from the ticks, so that none stands on the edge of the window.
+  await sleep((INTERVAL_S * 1_000) / 2);
+
+  const before = await historyLengths(orders);
+  const from = Date.now();
+  await sleep(3 * INTERVAL_S * 1_000);
+  expect(await quotesBetween(from, from + 3 * INTERVAL_S * 1_000)).toBe(3 * PAIRS.length);
+  expect(await historyLengths(orders)).toEqual(before);
+  const [row] = await world.db<
+    { n: number }[]
+  >`select count(*)::int as n from orders where version <> 2 or attempts <> 0`;
+  expect(row?.n).toBe(0);
+});

@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { insertTestOrder } from '../../workflow/support.ts';
+import { anAttempt, aWatchedOrder, openTestDb, type TestDb } from './support.ts';
+
+jest.setTimeout(30_000);
+
+let test_: TestDb;
+beforeAll(async () => {
+  test_ = await openTestDb();
+});
+afterAll(() => test_.stop());
+
+// The schema holds the laws by itself: these statements bypass every line of TypeScript.
+
+test('a terminal order never changes its state', async () => {
+  const { db } = test_;
+  const order = await insertTestOrder(db, Date.now());
+  await db`update orders set status = 'cancelled', version = version + 1, closed_at = app_now() where order_id = ${order.id}`;
+  for (const status of ['accepted', 'watching', 'executing', 'failed']) {
+    await expect(
+      db`update orders set status = ${status}, version = version + 1, closed_at = null where order_id = ${order.id}`,
+    ).rejects.toMatchObject({ code: 'CT001' });
+  }
+});
+
+test('a state never changes without its version', async () => {
+  const order = await insertTestOrder(test_.db, Date.now());
+  await expect(test_.db`update orders set status = 'watching' where order_id = ${order.id}`).rejects.toMatchObject({
+    code: 'CT002',
+  });
+});
+
+test('an order never expires before its time', async () => {
+  const order = await insertTestOrder(test_.db, Date.now());
+  await expect(
+    test_.db`update orders set status = 'expired', version = version + 1, closed_at = app_now() where order_id = ${order.id}`,
+  ).rejects.toMatchObject({ code: 'CT003' });
+});
+
+test('amount, accounts and key of an order are for good', async () => {
+  const order = await insertTestOrder(test_.db, Date.now());
+  for (const change of [
+    'amount = 21',
+    `idempotency_key = 'x'`,
+    `direction = '<='`,
+    `source_account = destination_account`,
+  ]) {
+    await expect(test_.db.unsafe(`update orders set ${change} where order_id = '${order.id}'`)).rejects.toThrow();
+  }
+});
+
+test('NaN, infinity, zero and negative numbers are no money and no rate', async () => {
+  for (const amount of ['NaN', 'Infinity', '0', '-1']) {
+    await expect(insertTestOrder(test_.db, Date.now(), { amount })).rejects.toMatchObject({ code: '23514' });
+    await expect(insertTestOrder(test_.db, Date.now(), { targetRate: amount })).rejects.toMatchObject({
+      code: '23514',
+    });
+  }
+});
+
+test('an order has at most one live attempt', async () => {
+  const order = await aWatchedOrder(test_.db);
+  await anAttempt(test_.db, order);
+  await expect(anAttempt(test_.db, order)).rejects.toMatchObject({ code: '23505' });
+});
+
+test('executed needs exactly one succeeded attempt, and a success needs an executed order', async () => {
+  const { db } = test_;
+  const order = await aWatchedOrder(db);
+  const execute = db`update orders set status = 'executed', version = version + 1, closed_at = app_now() where order_id = ${order.id}`;
+  await expect(execute).rejects.toMatchObject({ code: 'CT006' });
+  const attempt = await anAttempt(db, order);
+  const succeed = db`
+    update transactions set status = 'succeeded', version = version + 1, closed_at = app_now() where order_id = ${order.id} and attempt = ${attempt}`;
+  await expect(succeed).rejects.toMatchObject({ code: 'CT006' });
+});
+
+test('no order ends while an attempt of it is live', async () => {
+  const order = await aWatchedOrder(test_.db);
+  await anAttempt(test_.db, order);
+  await expect(
+    test_.db`update orders set status = 'failed', version = version + 1, closed_at = app_now() where order_id = ${order.id}`,
+  ).rejects.toMatchObject({ code: 'CT007' });
+});
+
+test('an order whose cancel was refused never shows as cancelled', async () => {
+  const order = await aWatchedOrder(test_.db);
+  await test_.db`update orders set cancel_refused_at = app_now() where order_id = ${order.id}`;
+  await expect(
+    test_.db`update orders set status = 'cancelled', version = version + 1, closed_at = app_now() where order_id = ${order.id}`,
+  ).rejects.toMatchObject({ code: '23514' });
+});
+
+test('the bytes behind one idempotency key never change', async () => {
+  const order = await aWatchedOrder(test_.db);
+  const attempt = await anAttempt(test_.db, order);
+  const key = randomUUID();
+  const send = (body: string) => test_.db`
+    insert into conduit_sends (order_id, attempt, operation, key_number, idempotency_key, body)
+    values (${order.id}, ${attempt}, 'create', 1, ${key}, ${body})`;
+  await send('{"a":1}');
+  await send('{"a":1}');
+  await expect(send('{"a":2}')).rejects.toMatchObject({ code: 'CT005' });
+});

@@ -1,0 +1,232 @@
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { cancelOrder } from '../../../src/db/cancel.ts';
+import { inTransaction } from '../../../src/db/client.ts';
+import type { OrderRow } from '../../../src/db/orders.ts';
+import { addPause, liftPause } from '../../../src/db/pauses.ts';
+import { type MoneyOperation, type Permit, takePermit } from '../../../src/db/permits.ts';
+import { storeSendReply } from '../../../src/db/readings.ts';
+import { applyRecord } from '../../../src/db/records.ts';
+import type { Seen } from '../../../src/domain/order.ts';
+import { anAttempt, aWatchedOrder, makeCreated, openTestDb, orderOf, seenOf, type TestDb, TIMING } from './support.ts';
+
+jest.setTimeout(30_000);
+
+let test_: TestDb;
+beforeAll(async () => {
+  test_ = await openTestDb();
+});
+afterAll(() => test_.stop());
+
+function permit(order: OrderRow, seen: Seen, operation: MoneyOperation, keyNumber = 1): Promise<Permit | null> {
+  return takePermit(test_.db, { orderId: order.id, seen, operation, keyNumber, makeBody: () => '{}' }, TIMING);
+}
+
+async function anOrderReadyToExecute() {
+  const order = await aWatchedOrder(test_.db);
+  const attempt = await anAttempt(test_.db, order);
+  await makeCreated(test_.db, order, attempt);
+  return { order, attempt };
+}
+
+test('of twenty hands with one plan, exactly one gets the permit', async () => {
+  const { order } = await anOrderReadyToExecute();
+  const seen = await seenOf(test_.db, order.id);
+  const permits = await Promise.all(Array.from({ length: 20 }, () => permit(order, seen, 'execute')));
+  expect(permits.filter(Boolean)).toHaveLength(1);
+  const sends = await test_.db`select 1 from conduit_sends where order_id = ${order.id}`;
+  expect(sends).toHaveLength(1);
+  expect(await orderOf(test_.db, order.id)).toMatchObject({ status: 'executing' });
+});
+
+test('a cancel and an execute permit at once: exactly one wins, fifty times', async () => {
+  let cancelled = 0;
+  for (let round = 0; round < 50; round += 1) {
+    const { order } = await anOrderReadyToExecute();
+    const seen = await seenOf(test_.db, order.id);
+    // Each side gets its head starts, so that both win now and then.
+    const headStart = (isMine: boolean) => new Promise((resolve) => setTimeout(resolve, isMine ? 0 : round % 10));
+    const [answer, granted] = await Promise.all([
+      headStart(round % 2 === 0).then(() => cancelOrder(test_.db, order.id, 'api', TIMING)),
+      headStart(round % 2 === 1).then(() => permit(order, seen, 'execute')),
+    ]);
+    expect(answer?.answer).toBe(granted ? 'too_late' : 'cancelled');
+    if (!granted) cancelled += 1;
+    expect((await orderOf(test_.db, order.id)).status).toBe(granted ? 'executing' : 'cancelled');
+  }
+  expect(cancelled).toBeGreaterThan(0);
+  expect(cancelled).toBeLessThan(50);
+});
+
+test.each([
+  ['a pause on all', (o: OrderRow) => pause('all', o)],
+  ['a pause on the pair', (o: OrderRow) => pause(`pair:${o.pair}`, o)],
+  ['a pause on an account', (o: OrderRow) => pause(`account:${o.sourceAccount}`, o)],
+  [
+    'an account that is no longer active',
+    (o: OrderRow) => sql`update conduit_accounts set active = false where account_id = ${o.destinationAccount}`,
+  ],
+  ['a refused cancel', (o: OrderRow) => sql`update orders set cancel_refused_at = app_now() where order_id = ${o.id}`],
+  [
+    'an expiry nearer than the margin',
+    (o: OrderRow) => sql`update orders set expires_at = app_now() + interval '14 seconds' where order_id = ${o.id}`,
+  ],
+  [
+    'a lock that ends within the margin',
+    (o: OrderRow) =>
+      sql`update transactions set lock_expires_at = app_now() + interval '14 seconds' where order_id = ${o.id}`,
+  ],
+  [
+    'a locked rate that misses the target',
+    (o: OrderRow) => sql`update transactions set locked_recipient = 18.399999 where order_id = ${o.id}`,
+  ],
+  [
+    'a locked debit that is not the amount',
+    (o: OrderRow) => sql`update transactions set locked_debit = 19.99 where order_id = ${o.id}`,
+  ],
+  [
+    'a fault of the lock',
+    (o: OrderRow) => sql`update transactions set lock_fault = 'auto_execute' where order_id = ${o.id}`,
+  ],
+  [
+    'a claim that was already seen',
+    (o: OrderRow) => sql`update transactions set observed = 'claimed' where order_id = ${o.id}`,
+  ],
+  ['a closed gate', () => sql`update provider_gate set closed_until = app_now() + interval '1 minute'`],
+])('no execute is permitted under %s', async (_, spoil) => {
+  const { order } = await anOrderReadyToExecute();
+  await spoil(order);
+  const seen = await seenOf(test_.db, order.id);
+  expect(await permit(order, seen, 'execute')).toBeNull();
+  expect(await test_.db`select 1 from conduit_sends where order_id = ${order.id}`).toHaveLength(0);
+  await sql`update provider_gate set closed_until = '-infinity'`;
+  for (const scope of ['all', `pair:${order.pair}`] as const) await liftPause(test_.db, scope as 'all');
+});
+
+test('a plan made before somebody else changed the row is superseded', async () => {
+  const { order } = await anOrderReadyToExecute();
+  const old = await seenOf(test_.db, order.id);
+  await permit(order, old, 'execute');
+  const stale = await applyRecord(
+    test_.db,
+    order.id,
+    old,
+    { kind: 'fence', to: 'watching', attemptTo: 'cancelled', reason: 'provider_busy', code: null, pause: null },
+    TIMING,
+  );
+  expect(stale?.result).toBe('superseded');
+  expect(await orderOf(test_.db, order.id)).toMatchObject({ status: 'executing' });
+});
+
+test('a fence is refused while an execute is unresolved, even with the right versions', async () => {
+  const { order } = await anOrderReadyToExecute();
+  await permit(order, await seenOf(test_.db, order.id), 'execute');
+  const fence = {
+    kind: 'fence',
+    to: 'watching',
+    attemptTo: 'cancelled',
+    reason: 'provider_busy',
+    code: null,
+    pause: null,
+  } as const;
+  expect((await applyRecord(test_.db, order.id, await seenOf(test_.db, order.id), fence, TIMING))?.result).toBe(
+    'superseded',
+  );
+});
+
+test("another send's refusal proves nothing: a new execute key waits until each send before it was refused itself", async () => {
+  const { order, attempt } = await anOrderReadyToExecute();
+  const first = await permit(order, await seenOf(test_.db, order.id), 'execute');
+  const again = await permit(order, await seenOf(test_.db, order.id), 'execute');
+  expect(first && again).toBeTruthy();
+  const refuse = (sendId: string) =>
+    storeSendReply(test_.db, {
+      orderId: order.id,
+      attempt,
+      sendId,
+      operation: 'execute',
+      reading: null,
+      reply: {
+        outcome: 'no_effect',
+        code: 'INSUFFICIENT_FUNDS',
+        httpStatus: 422,
+        correlationId: null,
+        retryAfterMs: null,
+        raw: null,
+      },
+    });
+  const refused = { kind: 'execute_refused', reason: 'insufficient_funds', code: null, pause: null } as const;
+  await refuse(again?.sendId ?? '');
+  expect((await applyRecord(test_.db, order.id, await seenOf(test_.db, order.id), refused, TIMING))?.result).toBe(
+    'superseded',
+  );
+  expect(await permit(order, await seenOf(test_.db, order.id), 'execute', 2)).toBeNull();
+  await refuse(first?.sendId ?? '');
+  expect((await applyRecord(test_.db, order.id, await seenOf(test_.db, order.id), refused, TIMING))?.result).toBe(
+    'applied',
+  );
+  expect(await orderOf(test_.db, order.id)).toMatchObject({ status: 'watching', reason: 'insufficient_funds' });
+  expect(await permit(order, await seenOf(test_.db, order.id), 'execute', 2)).not.toBeNull();
+});
+
+test('a key that the provider may have forgotten is never sent again', async () => {
+  const order = await aWatchedOrder(test_.db);
+  await anAttempt(test_.db, order);
+  expect(await permit(order, await seenOf(test_.db, order.id), 'create')).not.toBeNull();
+  await sql`update conduit_sends set permitted_at = app_now() - interval '241 seconds' where order_id = ${order.id}`;
+  expect(await permit(order, await seenOf(test_.db, order.id), 'create')).toBeNull();
+});
+
+test('a late 202 for an attempt that was fenced stores the order and makes it an orphan', async () => {
+  const order = await aWatchedOrder(test_.db);
+  const attempt = await anAttempt(test_.db, order);
+  const granted = await permit(order, await seenOf(test_.db, order.id), 'create');
+  expect((await cancelOrder(test_.db, order.id, 'api', TIMING))?.answer).toBe('cancelled');
+  const stored = await storeSendReply(test_.db, {
+    orderId: order.id,
+    attempt,
+    sendId: granted?.sendId ?? '',
+    operation: 'create',
+    reply: { outcome: 'accepted', code: null, httpStatus: 202, correlationId: null, retryAfterMs: null, raw: {} },
+    reading: {
+      order: {
+        id: 'ord_late',
+        reference: `${order.id}:g1`,
+        status: 'pending',
+        isClaimed: false,
+        autoExecute: false,
+        endUserRate: '0.9',
+        source: { currency: 'USDT', network: 'ethereum', amount: '19.9' },
+        destination: { currency: 'USDC', network: 'ethereum', amount: '18.4' },
+        totalDebit: { currency: 'USDT', network: 'ethereum', amount: '20' },
+        fees: [],
+        lockExpiresAt: Date.now(),
+        failureCode: null,
+        cancellationReason: null,
+        linkedTransactionIds: [],
+      },
+      lock: {
+        amounts: { debit: '20', recipient: '18.4', destinationFee: '0' },
+        fault: null,
+        rate: '0.9',
+        expiresAt: Date.now(),
+      },
+      linked: null,
+      raw: {},
+    },
+  });
+  expect(stored).toBe('late');
+  const [row] =
+    await sql`select conduit_order_id, orphan_until, orphan_closed_at, status from transactions where order_id = ${order.id}`;
+  expect(row).toMatchObject({ conduitOrderId: 'ord_late', orphanClosedAt: null, status: 'cancelled' });
+  expect(row?.['orphanUntil']).not.toBeNull();
+});
+
+function sql(strings: TemplateStringsArray, ...values: (string | number)[]) {
+  return test_.db(strings, ...values);
+}
+
+async function pause(scope: string, _order: OrderRow): Promise<void> {
+  await inTransaction(test_.db, (tx) =>
+    addPause(tx, { scope: scope as 'all', reason: 'test', automatic: false, healsByProbe: false }),
+  );
+}
