@@ -6,13 +6,13 @@ import type { SanityBounds } from './domain/rate-sanity.ts';
 import type { Timing } from './domain/timing.ts';
 
 /** Written plainly: coercion would read a blank as 0, `true` as 1 and `1e3` as a thousand. */
-const integer = (defaultValue: number, min: number, max: number) =>
+const wholeNumber = (min: number, max: number) =>
   z
     .string()
     .regex(/^\d{1,9}$/, 'must be a whole number')
     .transform(Number)
-    .pipe(z.number().min(min).max(max))
-    .default(defaultValue);
+    .pipe(z.number().min(min).max(max));
+const integer = (defaultValue: number, min: number, max: number) => wholeNumber(min, max).default(defaultValue);
 const factor = (defaultValue: string) =>
   z
     .string()
@@ -47,7 +47,7 @@ export const ENV_SCHEMA = z.object({
   CONDUIT_CALLS_PER_SECOND: integer(10, 1, 1_000),
   HOST: z.string().default('127.0.0.1'),
   API_PORT: integer(8080, 0, 65_535),
-  METRICS_PORT: integer(0, 0, 65_535).optional(),
+  METRICS_PORT: wholeNumber(0, 65_535).optional(),
   TEMPORAL_METRICS_PORT: integer(9_467, 0, 65_535),
   MAX_CACHED_WORKFLOWS: integer(1_000, 10, 100_000),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
@@ -98,7 +98,8 @@ export class ConfigError extends Error {
 const PERMIT_TTL_MS = 2_000;
 const CLOCK_ERROR_MS = 3_000;
 
-const SECRETS = ['DATABASE_URL', 'REDIS_URL', 'CONDUIT_API_KEY', 'CONDUIT_WEBHOOK_SECRET'] as const;
+/** Settings that may also come from a file. */
+export const SECRETS = ['DATABASE_URL', 'REDIS_URL', 'CONDUIT_API_KEY', 'CONDUIT_WEBHOOK_SECRET'] as const;
 
 /** Conduit's own hosts. Its clock runs at the usual pace. */
 const CONDUIT_HOST = /(^|\.)conduit\.financial\.?$/;
@@ -112,7 +113,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv): Config {
   faults.push(...faultsBetween(values));
   if (faults.length > 0) throw new ConfigError(faults.join('\n'));
   const env = values as Env;
-  const secondMs = 1_000 / env.TIME_SCALE;
+  const secondMs = Math.round(1_000 / env.TIME_SCALE);
   return {
     ...env,
     CONDUIT_ORGANISATION:

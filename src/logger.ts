@@ -3,36 +3,38 @@ import { type Logger, pino } from 'pino';
 export type { Logger };
 
 /** Events a log line may name: a closed list, so that a search for one finds all of them. */
-export type LogEvent =
-  | 'process_started'
-  | 'process_stopping'
-  | 'process_stopped'
-  | 'request_served'
-  | 'request_failed'
-  | 'order_accepted'
-  | 'order_cancel_answered'
-  | 'order_recorded'
-  | 'order_looked'
-  | 'conduit_called'
-  | 'send_permitted'
-  | 'send_replied'
-  | 'lookup_stored'
-  | 'rate_watched'
-  | 'orders_woken'
-  | 'webhook_received'
-  | 'message_published'
-  | 'message_handled'
-  | 'message_parked'
-  | 'subscription_reopened'
-  | 'bridge_paused'
-  | 'bridge_resumed'
-  | 'reconciled'
-  | 'orphan_followed'
-  | 'pause_set'
-  | 'pause_lifted'
-  | 'dependency_unavailable'
-  | 'alert'
-  | 'page';
+export const LOG_EVENTS = [
+  'process_started',
+  'process_stopping',
+  'process_stopped',
+  'request_served',
+  'request_failed',
+  'order_accepted',
+  'order_cancel_answered',
+  'order_recorded',
+  'order_looked',
+  'conduit_called',
+  'send_permitted',
+  'send_replied',
+  'lookup_stored',
+  'rate_watched',
+  'orders_woken',
+  'webhook_received',
+  'message_published',
+  'message_handled',
+  'message_parked',
+  'subscription_reopened',
+  'bridge_paused',
+  'bridge_resumed',
+  'reconciled',
+  'orphan_followed',
+  'pause_set',
+  'pause_lifted',
+  'dependency_unavailable',
+  'dependency_recovered',
+  'alert',
+  'page',
+] as const;
 
 /** JSON lines on standard output. Fields use snake_case: order_id, attempt, status, workflow_id, duration_ms, code … */
 export function createLogger(service: string, level: string): Logger {

@@ -75,6 +75,11 @@ export function createMetrics(service: string) {
       labelNames: ['topic', 'result'],
       registers,
     }),
+    bridgePaused: new Gauge({
+      name: 'bridge_paused',
+      help: '1 while the bridge takes no messages, because what they need is away',
+      registers,
+    }),
     openOrders: new Gauge({ name: 'open_orders', help: 'Open orders', labelNames: ['pair', 'status'], registers }),
     watcherTickAgeSeconds: new Gauge({
       name: 'rate_watch_tick_age_seconds',

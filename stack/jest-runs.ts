@@ -13,7 +13,10 @@ export type Counts = { readonly passed: number; readonly failed: number; readonl
  */
 export const ALL_RUNS: readonly JestRun[] = [
   { name: 'unit and simulator', args: ['--selectProjects', 'unit', 'simulator', '--maxWorkers=2'] },
-  ...['stack', 'integration', 'workflow', 'e2e'].map((name) => ({ name, args: ['--selectProjects', name, '--runInBand'] })),
+  ...['stack', 'integration', 'workflow', 'e2e'].map((name) => ({
+    name,
+    args: ['--selectProjects', name, '--runInBand'],
+  })),
 ];
 
 /**

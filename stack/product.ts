@@ -47,7 +47,7 @@ export async function startProduct(options: ProductOptions): Promise<Record<Proc
   const started = await Promise.allSettled([start('api'), start('bridge'), start('worker')]);
   const failed = started.find((result) => result.status === 'rejected');
   if (failed) {
-    await Promise.all(started.map((result) => (result.status === 'fulfilled' ? result.value.stop() : null)));
+    await Promise.all(started.map(async (result) => result.status === 'fulfilled' && result.value.stop()));
     throw failed.reason;
   }
   const [api, bridge, worker] = started.map((result) => (result as PromiseFulfilledResult<Child>).value);

@@ -2,6 +2,7 @@ import type { ConduitClient } from '../clients/conduit/client.ts';
 import { type Database, inTransaction } from '../db/client.ts';
 import { addPause, type PauseScope } from '../db/pauses.ts';
 import { closeGate, newestObservation } from '../db/rate-watch.ts';
+import type { Instant } from '../domain/order.ts';
 import { type QuoteFault, type QuoteOption, type QuoteRequest, readQuote } from '../domain/quote.ts';
 import type { Amounts, QuoteShape } from '../domain/rate.ts';
 import { confirms, judgeRate, type SanityBounds } from '../domain/rate-sanity.ts';
@@ -21,7 +22,14 @@ export interface ProviderDeps {
 
 /** One quote, read and judged: usable, or why not. `ours`: our key or account is at fault. */
 export type JudgedQuote =
-  | { readonly kind: 'good'; readonly option: QuoteOption; readonly amounts: Amounts; readonly shape: QuoteShape }
+  | {
+      readonly kind: 'good';
+      readonly option: QuoteOption;
+      readonly amounts: Amounts;
+      readonly shape: QuoteShape;
+      /** Conduit's `Date`, to the second. */
+      readonly serverDate: Instant | null;
+    }
   | { readonly kind: 'unusable'; readonly fault: QuoteFault | 'no_option' }
   | { readonly kind: 'suspect' | 'absurd'; readonly rate: string }
   | { readonly kind: 'refused'; readonly code: string }
@@ -74,7 +82,9 @@ async function askQuote({ db, conduit, rateRefreshMs }: ProviderDeps, request: Q
       if (!option) return { kind: 'unusable', fault: 'no_option' };
       // Conduit dates its quote, so the age is told by its own clock where it sent one.
       const read = readQuote(option, request, reply.serverDate ?? Date.now(), 2 * rateRefreshMs);
-      return typeof read === 'string' ? { kind: 'unusable', fault: read } : { kind: 'good', option, ...read };
+      return typeof read === 'string'
+        ? { kind: 'unusable', fault: read }
+        : { kind: 'good', option, ...read, serverDate: reply.serverDate };
     }
   }
 }

@@ -11,6 +11,7 @@ import { parsePair } from '../domain/assets.ts';
 import { Decimal } from '../domain/decimal.ts';
 import type { Instant } from '../domain/order.ts';
 import type { QuoteOption } from '../domain/quote.ts';
+import type { Metrics } from '../metrics.ts';
 import type { Activities, TickResult } from './interface.ts';
 import { type JudgedQuote, type ProviderDeps, setPause, takeQuote } from './provider.ts';
 
@@ -26,6 +27,7 @@ export interface RateWatchDeps extends ProviderDeps {
   readonly callsPerSecond: number;
   /** Says that the activity is alive. */
   readonly heartbeat: () => void;
+  readonly metrics: Pick<Metrics, 'clockSkewSeconds'>;
 }
 
 const PAGE = 500;
@@ -34,6 +36,9 @@ const MAX_WOKEN = 1_000;
 const QUIET_SHARE = 0.9;
 /** How many orders' amounts are tried when the provider refuses an amount as out of range. */
 const MAX_AMOUNTS = 3;
+/** Above the first somebody should look; above the second the margin's share for clock error is spent. */
+const SKEW_ALERT_MS = 2_000;
+const SKEW_PAUSE_MS = 3_000;
 /** After a change of spread or fee, the pair's orders look again within this time. */
 const RELOOK_MS = 3_600_000;
 
@@ -46,10 +51,12 @@ export function createRateWatch(deps: RateWatchDeps): Pick<Activities, 'tickRate
     const nothing = { refreshMs: rateRefreshMs, openOrders: book.openOrders, rate: null, woken: 0 };
     if (book.openOrders === 0) return { ...nothing, fault: 'no_open_order' };
     if (book.gateClosedUntil !== null) return { ...nothing, fault: 'gate_closed' };
+    const askedAt = performance.now();
     const quote = await indicativeQuote(pair);
     deps.heartbeat();
     if (quote.kind !== 'good') return { ...nothing, fault: await faultOf(quote) };
 
+    if (quote.serverDate !== null) await noticeSkew(quote.serverDate, book.now, performance.now() - askedAt);
     const { option } = quote;
     await noticeNewTerms(pair, option);
     await insertObservation(db, {
@@ -64,6 +71,20 @@ export function createRateWatch(deps: RateWatchDeps): Pick<Activities, 'tickRate
     bell.log.debug({ event: 'rate_watched', pair, rate: option.referenceRate }, 'indicative quote');
     const woken = book.isPaused ? 0 : await sweep(pair, option.referenceRate, dueAt);
     return { ...nothing, rate: option.referenceRate, woken, fault: null };
+  }
+
+  /**
+   * Expiry, permits and margins assume that our database and Conduit agree about the time. The header is cut to the second and
+   * was written somewhere between asking and answer, so only what that cannot explain counts as skew.
+   */
+  async function noticeSkew(serverDate: Instant, askedAt: Instant, tookMs: number): Promise<void> {
+    const aheadMs = Math.max(0, askedAt - (serverDate + 999));
+    const behindMs = Math.max(0, serverDate - (askedAt + tookMs));
+    deps.metrics.clockSkewSeconds.set((aheadMs - behindMs) / 1_000);
+    const skewMs = Math.max(aheadMs, behindMs);
+    if (skewMs <= SKEW_ALERT_MS) return;
+    bell.alert('clock_skew', { skew_ms: skewMs });
+    if (skewMs > SKEW_PAUSE_MS) await setPause(deps, 'all', 'clock_skew', false);
   }
 
   /** The oldest order's amount; a next-oldest one's where the provider finds it out of range. */

@@ -64,8 +64,12 @@ export function createReconcile(deps: ReconcileDeps): Pick<Activities, 'reconcil
 
     const expired = await expireOverdue(db, timing, 'reconciler');
     counts.expired = expired.length;
-    for (const orderId of expired) bell.alert('overdue_expired_by_repair', { order_id: orderId });
-    counts.signalled += await forEach(expired, (id) => signal(id, 'orderChanged'));
+    for (const { orderId, status } of expired) {
+      metrics.orders.inc({ outcome: status });
+      bell.alert('overdue_expired_by_repair', { order_id: orderId, status });
+    }
+    const expiredIds = expired.map(({ orderId }) => orderId);
+    counts.signalled += await forEach(expiredIds, (id) => signal(id, 'orderChanged'));
     counts.started += await forEach(await ordersWithoutProgress(db, BATCH), start);
     counts.signalled += await forEach(await overdueLookups(db, BATCH), (id) => signal(id, 'attemptDue'));
     const closed = await openAmong(db, await runs.recentlyClosedOrders());

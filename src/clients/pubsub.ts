@@ -110,7 +110,9 @@ export function connectPubsub({ projectId, emulatorHost }: PubsubSettings) {
   return {
     /**
      * Creates what is missing of a topic, its subscription, and the dead letters of both; several may do so at once. Ordering
-     * stays off: dead letters do not work with it on the emulator, and the rows carry their own versions.
+     * stays off: dead letters do not work with it on the emulator, and the rows carry their own versions. On Google's service
+     * its own account must be allowed to publish to the dead letters and to read the subscription:
+     * https://cloud.google.com/pubsub/docs/handling-failures#grant_forwarding_permissions
      */
     async ensure(topic: string): Promise<void> {
       await ensureTopic(deadLetterTopic(topic));

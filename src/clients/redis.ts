@@ -50,7 +50,10 @@ function guardRedis(redis: Redis, log: Logger): GuardedRedis {
         failuresInARow += 1;
         if (failuresInARow >= FAILURES_TO_OPEN) closedUntil = performance.now() + OPEN_MS;
         if (failuresInARow === 1) {
-          log.warn({ event: 'dependency_unavailable', dependency: 'redis', err }, 'Redis does not answer; going on without');
+          log.warn(
+            { event: 'dependency_unavailable', dependency: 'redis', err },
+            'Redis does not answer; going on without',
+          );
         }
         return fallback;
       }

@@ -1,3 +1,4 @@
+import type { OrderStatus } from '../domain/order.ts';
 import type { Timing } from '../domain/timing.ts';
 import { findLiveAttempt } from './attempts.ts';
 import { type Database, inTransaction } from './client.ts';
@@ -9,27 +10,36 @@ import { type Actor, transitionLocked } from './transition.ts';
 const GRACE_MS = 30_000;
 const BATCH = 100;
 
+export interface EndedOrder {
+  readonly orderId: string;
+  /** `expired`, or `failed` where a cancel had been refused before. */
+  readonly status: OrderStatus;
+}
+
 /**
  * Expires accepted and watching orders whose workflow did not: the one mechanism outside Temporal, so that an order ends in time
- * even while Temporal is away. Never an executing one: its end is the provider's to give. Returns the ids that were expired.
+ * even while Temporal is away. Never an executing one: its end is the provider's to give. Returns what it ended.
  */
-export async function expireOverdue(db: Database, timing: Timing, actor: Actor): Promise<string[]> {
+export async function expireOverdue(db: Database, timing: Timing, actor: Actor): Promise<EndedOrder[]> {
   const overdue = await db<{ orderId: string }[]>`
     select order_id from orders
     where closed_at is null and status in ('accepted', 'watching') and expires_at < app_now() - ${GRACE_MS} * interval '1 millisecond'
     order by expires_at limit ${BATCH}`;
-  const expired: string[] = [];
-  for (const { orderId } of overdue) if (await expireOne(db, orderId, timing, actor)) expired.push(orderId);
-  return expired;
+  const ended: EndedOrder[] = [];
+  for (const { orderId } of overdue) {
+    const order = await expireOne(db, orderId, timing, actor);
+    if (order) ended.push(order);
+  }
+  return ended;
 }
 
-async function expireOne(db: Database, orderId: string, timing: Timing, actor: Actor): Promise<boolean> {
+async function expireOne(db: Database, orderId: string, timing: Timing, actor: Actor): Promise<EndedOrder | null> {
   return inTransaction(db, async (tx) => {
     // A row that somebody works on is theirs for now; the next pass finds it again.
     const free = await tx`select 1 from orders where order_id = ${orderId} for update skip locked`;
-    if (free.length === 0) return false;
+    if (free.length === 0) return null;
     const order = await lockOrder(tx, orderId);
-    if (!order || (order.status !== 'accepted' && order.status !== 'watching')) return false;
+    if (!order || (order.status !== 'accepted' && order.status !== 'watching')) return null;
     const live = await findLiveAttempt(tx, orderId);
     const isRefused = order.cancelRefusedAt !== null;
     const done = await transitionLocked(
@@ -45,6 +55,6 @@ async function expireOne(db: Database, orderId: string, timing: Timing, actor: A
       },
       async () => !live || fenceAttempt(tx, orderId, live.attempt, 'cancelled', timing),
     );
-    return done.result === 'applied';
+    return done.result === 'applied' ? { orderId, status: done.order.status } : null;
   });
 }

@@ -48,11 +48,6 @@ export interface TransitionResult {
   readonly order: OrderRow;
 }
 
-/** Thrown by a transition's own work to undo all of it: a proof that was asked again under the lock did not hold. */
-export class Superseded extends Error {
-  override readonly name = 'Superseded';
-}
-
 /**
  * The only door to a change that a client or a permit can see. Under the order's row lock: compares what was seen, checks the
  * state machine (`to` may be the present state), lets `work` change the attempt and check its proof, and writes the next

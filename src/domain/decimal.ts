@@ -20,11 +20,6 @@ export function digitsOf(text: string): { integer: number; fraction: number } {
   return { integer: integer.length, fraction: fraction.length };
 }
 
-/** `text` at exactly `places` decimals, rounded down: for display, never for a decision. */
-export function showDown(value: Decimal, places: number): string {
-  return value.toFixed(places, Decimal.ROUND_DOWN);
-}
-
 /** The same number without trailing zeros, so that equal amounts have one text. */
 export function canonicalDecimal(text: string): string {
   return new Decimal(text).toFixed();

@@ -47,6 +47,7 @@ export async function startWorker(
     log,
     onCall: (endpoint, cls, durationMs) => metrics.conduitSeconds.observe({ endpoint, class: cls }, durationMs / 1_000),
   });
+  const orderCache = orderCacheOf(redis, db);
   const conduit = overrides.conduit?.(client) ?? client;
   const deps: ActivityDeps = {
     db,
@@ -60,7 +61,7 @@ export async function startWorker(
     heartbeat: () => Context.current().heartbeat(),
     hints: createRedisHints(redis),
     runs: createOrderRuns(temporal, db),
-    cacheOrder: orderCacheOf(redis, db).refresh,
+    cacheOrder: (orderId) => orderCache.refresh(orderId),
     baseUrl: config.CONDUIT_BASE_URL,
     organisation: config.CONDUIT_ORGANISATION,
     maxAttemptsPerHour: config.MAX_ATTEMPTS_PER_HOUR,

@@ -30,6 +30,7 @@ const EXECUTION_DEADLINE_MS = 45_000;
 /** Plays the five orders in front of the reader and checks each against Conduit's ledger. */
 export async function play(stage: Stage): Promise<Played> {
   const { api, simulator, say } = stage;
+  const ledger: SimulatorControl['ledger'] = (filter) => simulator.ledger(filter);
   await simulator.setRate(STABLES, '0.9150');
   await simulator.setRate(FIAT, '0.9250');
 
@@ -53,13 +54,15 @@ export async function play(stage: Stage): Promise<Played> {
     idempotency_key: key(stage, 'expiring'),
   });
   const falling = await place(stage, {
-    ...{ from_currency: 'USD', to_currency: 'EUR', from_network: null, to_network: null, amount: '100.00' },
-    ...{
-      target_rate: '0.9100000000',
-      direction: '<=',
-      expires_at: inSeconds(600),
-      idempotency_key: key(stage, 'falling'),
-    },
+    from_currency: 'USD',
+    to_currency: 'EUR',
+    from_network: null,
+    to_network: null,
+    amount: '100.00',
+    target_rate: '0.9100000000',
+    direction: '<=',
+    expires_at: inSeconds(600),
+    idempotency_key: key(stage, 'falling'),
   });
   const twice = requestOf(stage, {
     amount: '5.00',
@@ -97,11 +100,11 @@ export async function play(stage: Stage): Promise<Played> {
   return {
     main: executed,
     checks: [
-      ...(await checkOrder('1 the main order', executed, 'executed', simulator.ledger)),
-      ...(await checkOrder('2 the cancelled order', ends.cancelled, 'cancelled', simulator.ledger)),
-      ...(await checkOrder('3 the expiring order', ends.expired, 'expired', simulator.ledger)),
-      ...(await checkOrder('4 the <= order', ends.falling, 'executed', simulator.ledger)),
-      ...(await checkOrder('5 the order placed twice', ends.twice, 'executed', simulator.ledger)),
+      ...(await checkOrder('1 the main order', executed, 'executed', ledger)),
+      ...(await checkOrder('2 the cancelled order', ends.cancelled, 'cancelled', ledger)),
+      ...(await checkOrder('3 the expiring order', ends.expired, 'expired', ledger)),
+      ...(await checkOrder('4 the <= order', ends.falling, 'executed', ledger)),
+      ...(await checkOrder('5 the order placed twice', ends.twice, 'executed', ledger)),
       {
         text: '5 the order placed twice: one 201, one 200 replay, one id',
         holds:

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
 import Long from 'long';
-import { rateWatchWorkflowId } from '../../src/workflows/messages.ts';
+import { ORDER_STATUS, rateWatchWorkflowId } from '../../src/workflows/messages.ts';
 import { eventually } from '../support/eventually.ts';
 import { createWorld, PAIR, type World, workflowOf } from '../support/world.ts';
 
@@ -103,4 +103,19 @@ test('a watcher that is ending while an order arrives goes on or is followed by 
   await eventually('the watcher to end', async () => (await watcher()).status.name === 'COMPLETED', 40_000);
   const second = await place('0.98');
   expect(await world.ended(second.order_id)).toMatchObject({ status: 'executed' });
+});
+
+test('the Web UI alone tells what an order waits for and what it is about', async () => {
+  const { order_id } = await world.place();
+  await untilWatching(order_id);
+  const run = workflowOf(world, order_id);
+  const metadata = await run.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
+  expect(metadata.currentDetails).toContain('waits for an all-in rate >= 0.92');
+  const { staticSummary, typedSearchAttributes } = await run.describe().then(async (it) => ({
+    staticSummary: await it.staticSummary(),
+    typedSearchAttributes: it.typedSearchAttributes,
+  }));
+  expect(staticSummary).toContain('20');
+  expect(typedSearchAttributes.get(ORDER_STATUS)).toBe('watching');
+  await world.api.cancel(order_id);
 });

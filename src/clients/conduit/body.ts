@@ -1,7 +1,7 @@
 import type { Asset } from '../../domain/assets.ts';
 
 /** One side of an order: an account at Conduit and the asset that it is used for. */
-export interface OrderSide {
+interface OrderSide {
   /** `wlt_…` or `vac_…`. */
   readonly accountId: string;
   readonly asset: Asset;

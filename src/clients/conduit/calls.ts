@@ -2,22 +2,20 @@ import type { ProviderCode, SendOutcome } from '../../domain/replies.ts';
 import type { Http, HttpOutcome, HttpRequest } from './http.ts';
 
 /** The calls we make, by name: a closed set, for labels. */
-export const CONDUIT_ENDPOINTS = [
-  'quote',
-  'order_create',
-  'order_execute',
-  'order_cancel',
-  'order_get',
-  'order_list',
-  'transaction_get',
-  'account_get',
-  'webhook_create',
-  'webhook_list',
-] as const;
-export type ConduitEndpoint = (typeof CONDUIT_ENDPOINTS)[number];
+export type ConduitEndpoint =
+  | 'quote'
+  | 'order_create'
+  | 'order_execute'
+  | 'order_cancel'
+  | 'order_get'
+  | 'order_list'
+  | 'transaction_get'
+  | 'account_get'
+  | 'webhook_create'
+  | 'webhook_list';
 
 /** How a call ended: a send by its outcome, every other call by what was learnt. */
-export type ConduitCallClass = SendOutcome | 'read' | 'refused' | 'rate_limited' | 'unavailable';
+type ConduitCallClass = SendOutcome | 'read' | 'refused' | 'rate_limited' | 'unavailable';
 
 /** What the client needs of a logger; pino's fits. */
 export interface ConduitLog {

@@ -16,8 +16,6 @@ import { type RateLimited, readAs, type Unavailable } from './reads.ts';
 import { AccountBody, NewWebhookBody, PageBody, QuoteBody, WebhookBody } from './schemas.ts';
 import { readSend, type SendResult } from './sends.ts';
 
-export type { SendResult };
-
 export interface ConduitClientOptions extends HttpOptions {
   /** How old a permit may be when the first byte leaves, in milliseconds. */
   readonly permitTtlMs: number;
@@ -42,25 +40,25 @@ interface Permitted {
   readonly permitStartedAt: number;
 }
 
-export interface CreateSend extends Permitted {
+interface CreateSend extends Permitted {
   /** The stored bytes, sent as they are. */
   readonly body: string;
   readonly reference: string;
 }
 
-export interface ExecuteSend extends Permitted {
+interface ExecuteSend extends Permitted {
   readonly conduitOrderId: string;
 }
 
-export interface CancelSend {
+interface CancelSend {
   readonly key: string;
   readonly conduitOrderId: string;
 }
 
 /** `refused`: Conduit answered, and not with an account in use. */
-export type AccountProbe = 'alive' | 'refused' | 'unavailable';
+type AccountProbe = 'alive' | 'refused' | 'unavailable';
 
-export interface WebhookEndpoint {
+interface WebhookEndpoint {
   readonly id: string;
   readonly url: string;
 }

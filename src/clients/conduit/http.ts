@@ -14,7 +14,7 @@ export interface HttpRequest {
 }
 
 /** Why a request that may have reached Conduit has no reply: the first two say nothing of what it did there. */
-export type LostCode = 'TIMEOUT' | 'CONNECTION_LOST' | 'REPLY_TOO_LARGE';
+type LostCode = 'TIMEOUT' | 'CONNECTION_LOST' | 'REPLY_TOO_LARGE';
 
 /**
  * What became of one request. `forbidden`: `mayStart` said no. `not_started`: no connection in time; in both, provably no
@@ -27,7 +27,7 @@ export type HttpOutcome =
   | { readonly kind: 'reply'; readonly head: ReplyHead; readonly body: ReplyBody };
 
 /** What one request took, and the correlation id that we gave it. */
-export interface HttpCall {
+interface HttpCall {
   readonly outcome: HttpOutcome;
   readonly durationMs: number;
   readonly clientCorrelationId: string;
@@ -64,6 +64,7 @@ export function createHttp(options: HttpOptions): Http {
     // One request at a time on a connection, and no HTTP/2: there, one lost connection makes undici send others again.
     pipelining: 1,
     allowH2: false,
+    // Kept by undici's coarse timers, up to a second late; the permit's age and the deadline bound a slow connection exactly.
     connectTimeout: options.connectTimeoutMs,
     maxResponseSize: MAX_REPLY_BYTES,
     // One deadline holds for the whole call; undici's own would each begin anew.
@@ -103,7 +104,14 @@ export function createHttp(options: HttpOptions): Http {
     return { outcome, durationMs: performance.now() - startedAt, clientCorrelationId };
   }
 
-  return { send, close: () => pool.close() };
+  let closing: Promise<void> | null = null;
+  return {
+    send,
+    close: () => {
+      closing ??= pool.close(); // undici rejects a second close.
+      return closing;
+    },
+  };
 }
 
 /**

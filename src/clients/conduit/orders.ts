@@ -8,32 +8,32 @@ import { storableValue } from './reply.ts';
 import { OrderBody, PageBody, TransactionBody } from './schemas.ts';
 
 /** An order as read, with its body for the record. */
-export interface FoundOrder {
+interface FoundOrder {
   readonly order: ProviderOrder;
   readonly raw: unknown;
 }
 
-export type OrderReply =
+type OrderReply =
   | ({ readonly kind: 'found'; readonly serverDate: Instant | null } & FoundOrder)
   /** Conduit itself says 404. Whether that counts is for the caller to judge. */
   | { readonly kind: 'absent'; readonly serverDate: Instant | null }
   | RateLimited
   | Unavailable;
 
-export type OrdersReply =
+type OrdersReply =
   /** All orders under exactly the reference asked for; an empty list is Conduit's word that there is none. */
   | { readonly kind: 'read'; readonly orders: readonly FoundOrder[]; readonly serverDate: Instant | null }
   | RateLimited
   | Unavailable;
 
-export interface OrderFilter {
+interface OrderFilter {
   readonly createdFrom: Instant;
   readonly createdTo?: Instant;
   /** Of the page before. */
   readonly cursor?: string;
 }
 
-export type OrderPageReply =
+type OrderPageReply =
   | {
       readonly kind: 'read';
       readonly orders: readonly FoundOrder[];
@@ -45,7 +45,7 @@ export type OrderPageReply =
   | RateLimited
   | Unavailable;
 
-export type LinkedReply = { readonly kind: 'read'; readonly effect: LinkedEffect } | RateLimited | Unavailable;
+type LinkedReply = { readonly kind: 'read'; readonly effect: LinkedEffect } | RateLimited | Unavailable;
 
 /** The reads of orders and of the transactions behind them. */
 export interface OrderReads {

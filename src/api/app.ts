@@ -1,0 +1,68 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import express, { type Express } from 'express';
+import helmet from 'helmet';
+import type { OrderCache, UserCache } from '../clients/redis-cache.ts';
+import type { Database } from '../db/client.ts';
+import type { OrderSnapshot } from '../db/order-snapshots.ts';
+import { closeGate } from '../db/rate-watch.ts';
+import type { Timing } from '../domain/timing.ts';
+import type { Logger } from '../logger.ts';
+import type { Metrics } from '../metrics.ts';
+import { createAcceptOrder, type OrderLimits } from './accept-order.ts';
+import { createCreationQuotes, type RequestQuote } from './creation-quotes.ts';
+import { ordersRouter } from './orders.ts';
+import { answerProblem, answerWithin, noSuchRoute } from './problem.ts';
+import { requestLog } from './request-log.ts';
+import { webhooksRouter } from './webhooks.ts';
+
+export interface ApiDeps {
+  readonly db: Database;
+  readonly orderCache: OrderCache<OrderSnapshot>;
+  readonly users: UserCache;
+  readonly requestQuote: RequestQuote;
+  readonly limits: OrderLimits;
+  readonly timing: Timing;
+  readonly rateRefreshMs: number;
+  readonly webhookSecrets: readonly string[];
+  /** Wall-clock time in milliseconds, for the age of a webhook's signature. */
+  readonly now: () => number;
+  /** Whether the database answers. */
+  readonly isReady: () => Promise<boolean>;
+  /** When a request that hangs is answered 503. */
+  readonly answerDeadlineMs: number;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+const READY_DEADLINE_MS = 2_000;
+
+/** The HTTP API as an Express application that listens nowhere yet. */
+export function createApi(deps: ApiDeps): Express {
+  const { db, log, metrics } = deps;
+  const quoteFor = createCreationQuotes({
+    requestQuote: deps.requestQuote,
+    closeGate: (forMs) => closeGate(db, forMs),
+    rateRefreshMs: deps.rateRefreshMs,
+  });
+  const acceptOrder = createAcceptOrder({ db, users: deps.users, quoteFor, limits: deps.limits, metrics });
+
+  const app = express();
+  app.set('query parser', 'simple');
+  // An ETag of an order would be the hash of what was just serialised: work without use.
+  app.set('etag', false);
+  app.get('/health/live', (_req, res) => {
+    res.json({ status: 'live' });
+  });
+  app.get('/health/ready', async (_req, res) => {
+    const late = delay(READY_DEADLINE_MS, false, { ref: false });
+    const isReady = await Promise.race([deps.isReady(), late]).catch(() => false);
+    res.status(isReady ? 200 : 503).json({ status: isReady ? 'ready' : 'not_ready' });
+  });
+  app.use(requestLog(log, metrics));
+  app.use(helmet(), answerWithin(deps.answerDeadlineMs));
+  app.use(ordersRouter({ db, orderCache: deps.orderCache, acceptOrder, timing: deps.timing, metrics }));
+  app.use(webhooksRouter({ db, secrets: deps.webhookSecrets, now: deps.now, metrics }));
+  app.use(noSuchRoute);
+  app.use(answerProblem);
+  return app;
+}

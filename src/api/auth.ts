@@ -1,0 +1,22 @@
+import { findPrincipal, type Principal } from '../db/api-keys.ts';
+import type { Sql } from '../db/client.ts';
+import { DomainError } from '../domain/errors.ts';
+import { hashApiKey, isApiKey } from './api-key.ts';
+
+const BEARER = /^Bearer +(\S+)$/i;
+
+/**
+ * Whom the request's key acts for. Asked of PostgreSQL each time and never of a cache, so that a revoked key is refused from the next
+ * request on. Missing, malformed, unknown and revoked get the same answer.
+ */
+export async function authenticate(sql: Sql, authorization: string | undefined): Promise<Principal> {
+  const key = BEARER.exec(authorization ?? '')?.[1];
+  const principal = key && isApiKey(key) ? await findPrincipal(sql, hashApiKey(key)) : null;
+  if (!principal) throw new DomainError('unauthenticated', 'send a valid API key as "Authorization: Bearer cpt_…"');
+  return principal;
+}
+
+/** Whether the key may act for the user: its own, or with a service's key any. */
+export function actsFor({ userId }: Principal, otherUserId: string): boolean {
+  return userId === null || userId === otherUserId;
+}

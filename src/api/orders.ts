@@ -1,0 +1,152 @@
+import express, { type Request, type Response, Router } from 'express';
+import { z } from 'zod';
+import type { OrderCache } from '../clients/redis-cache.ts';
+import { type CancelResult, cancelOrder } from '../db/cancel.ts';
+import { type Database, isDatabaseUnavailable } from '../db/client.ts';
+import { type EventRow, listEvents } from '../db/events.ts';
+import { loadOrderSnapshot, type OrderSnapshot } from '../db/order-snapshots.ts';
+import { DomainError } from '../domain/errors.ts';
+import type { Timing } from '../domain/timing.ts';
+import type { Metrics } from '../metrics.ts';
+import type { AcceptedOrder } from './accept-order.ts';
+import { actsFor, authenticate } from './auth.ts';
+import type { CreateOrder } from './create-order.ts';
+import { parseCreateOrder } from './create-order.ts';
+import { orderView, showTime } from './order-view.ts';
+
+export interface OrdersDeps {
+  readonly db: Database;
+  readonly orderCache: OrderCache<OrderSnapshot>;
+  readonly acceptOrder: (wanted: CreateOrder) => Promise<AcceptedOrder>;
+  readonly timing: Timing;
+  readonly metrics: Metrics;
+}
+
+const BODY_LIMIT = '16kb';
+const EVENTS_PER_PAGE = 100;
+const MAX_EVENTS_PER_PAGE = 500;
+
+/** Placing, reading and cancelling orders. */
+export function ordersRouter(deps: OrdersDeps): Router {
+  const { db, orderCache } = deps;
+  const readBody = [requireJson, express.json({ limit: BODY_LIMIT, inflate: false })];
+
+  async function create(req: Request, res: Response): Promise<void> {
+    const wanted = parseCreateOrder(req.body);
+    const principal = await authenticate(db, req.get('authorization'));
+    if (!actsFor(principal, wanted.userId)) {
+      const fields = [{ pointer: '/user_id', detail: 'is not the user that the key acts for' }];
+      throw new DomainError('user_mismatch', 'the key acts for another user', { fields });
+    }
+    const { order, replayed } = await deps.acceptOrder(wanted);
+    res.locals['orderId'] = order.id;
+    if (!replayed)
+      req.log.info({ event: 'order_accepted', order_id: order.id, status: order.status }, 'order accepted');
+    await orderCache.write(order);
+    if (replayed) res.set('Idempotency-Replayed', 'true');
+    res
+      .status(replayed ? 200 : 201)
+      .location(`/orders/${order.id}`)
+      .json(orderView(order));
+  }
+
+  async function show(req: Request, res: Response): Promise<void> {
+    res.json(orderView(await readOrder(req, res, { mayBeCached: true })));
+  }
+
+  async function showEvents(req: Request, res: Response): Promise<void> {
+    const { after, limit } = parsePage(req.query);
+    const { id } = await readOrder(req, res, { mayBeCached: true });
+    const events = await listEvents(db, id, after, limit);
+    const last = events.length === limit ? events.at(-1) : undefined;
+    res.json({ order_id: id, events: events.map(eventView), next_after: last?.number ?? null });
+  }
+
+  async function cancel(req: Request, res: Response): Promise<void> {
+    const before = await readOrder(req, res, { mayBeCached: false });
+    const cancelled = await cancelOrder(db, before.id, 'api', deps.timing);
+    if (!cancelled) throw notFound();
+    if (cancelled.isNew) deps.metrics.orders.inc({ outcome: 'cancelled' });
+    req.log.info(
+      { event: 'order_cancel_answered', order_id: before.id, status: cancelled.order.status, code: cancelled.answer },
+      `cancel: ${cancelled.answer}`,
+    );
+    const order = await readAfterCancel(before, cancelled);
+    await orderCache.write(order);
+    const { answer } = cancelled;
+    if (answer !== 'cancelled') {
+      const detail =
+        answer === 'too_late' ? 'an execution may be on its way; the cancel is remembered' : 'nothing was changed';
+      throw new DomainError(answer, `the order is ${order.status}; ${detail}`, { orderStatus: cancelled.order.status });
+    }
+    res.json(orderView(order));
+  }
+
+  /** The order, if the key may see it. An unknown order and another user's get the same answer, so that ids cannot be probed. */
+  async function readOrder(
+    req: Request,
+    res: Response,
+    { mayBeCached }: { mayBeCached: boolean },
+  ): Promise<OrderSnapshot> {
+    const id = parseOrderId(req.params['id']);
+    const principal = await authenticate(db, req.get('authorization'));
+    const cached = mayBeCached ? await orderCache.read(id) : null;
+    const order = cached ?? (await loadOrderSnapshot(db, id));
+    if (!order || !actsFor(principal, order.userId)) throw notFound();
+    res.locals['orderId'] = id;
+    if (mayBeCached && !cached) await orderCache.write(order);
+    return order;
+  }
+
+  /** The answer is definite once its transaction has committed: a read that fails after it must not hide it. */
+  async function readAfterCancel(before: OrderSnapshot, { order }: CancelResult): Promise<OrderSnapshot> {
+    try {
+      return (await loadOrderSnapshot(db, before.id)) ?? before;
+    } catch (error) {
+      if (!isDatabaseUnavailable(error)) throw error;
+      const { status, version, reason, cancelRefusedAt, updatedAt, closedAt } = order;
+      return { ...before, status, version, reason, cancelRefusedAt, updatedAt, closedAt };
+    }
+  }
+
+  return Router()
+    .post('/orders', readBody, create)
+    .post('/conditional-transfers', readBody, create)
+    .get('/orders/:id', show)
+    .get('/orders/:id/events', showEvents)
+    .post('/orders/:id/cancel', cancel);
+}
+
+function requireJson(req: Request, _res: Response, next: (error?: unknown) => void): void {
+  if (req.is('application/json')) next();
+  else next(new DomainError('unsupported_media_type', 'send the body as Content-Type: application/json'));
+}
+
+function notFound(): DomainError {
+  return new DomainError('order_not_found', 'there is no such order, or it is not yours');
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+function parseOrderId(id: unknown): string {
+  if (typeof id === 'string' && UUID.test(id)) return id.toLowerCase();
+  throw new DomainError('validation_failed', 'the order id in the path is not a UUID');
+}
+
+const PAGE = z.strictObject({
+  after: z.coerce.number().int().min(0).max(2_147_483_647).default(0),
+  limit: z.coerce.number().int().min(1).max(MAX_EVENTS_PER_PAGE).default(EVENTS_PER_PAGE),
+});
+
+function parsePage(query: unknown): z.infer<typeof PAGE> {
+  const parsed = PAGE.safeParse(query);
+  if (parsed.success) return parsed.data;
+  throw new DomainError(
+    'validation_failed',
+    `"after" is an event's number, "limit" is from 1 to ${MAX_EVENTS_PER_PAGE}`,
+  );
+}
+
+function eventView({ number, event, status, reason, actor, attempt, detail, occurredAt }: EventRow) {
+  return { number, event, status, reason, actor, attempt, detail, occurred_at: showTime(occurredAt) };
+}

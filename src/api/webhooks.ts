@@ -1,0 +1,62 @@
+import express, { type Request, type Response, Router } from 'express';
+import { parseWebhookEvent, verifyWebhook } from '../clients/conduit/webhook.ts';
+import type { Database } from '../db/client.ts';
+import { receiveEvent } from '../db/inbox.ts';
+import { DomainError } from '../domain/errors.ts';
+import { orderIdOfReference } from '../domain/ids.ts';
+import type { Metrics } from '../metrics.ts';
+
+export interface WebhooksDeps {
+  readonly db: Database;
+  /** Several while a secret is being rotated; none: every delivery is refused. */
+  readonly secrets: readonly string[];
+  readonly now: () => number;
+  readonly metrics: Metrics;
+}
+
+const BODY_LIMIT = '256kb';
+/** Ends of a transaction that take back what an executed order was told. */
+const TAKES_BACK = /^transaction\.(failed|cancelled|rejected|returned|return)/;
+
+/**
+ * Conduit's webhooks. An event is a hint: it is stored once, with the message that makes its order's run ask Conduit itself, before
+ * the 200 tells Conduit to forget it.
+ */
+export function webhooksRouter({ db, secrets, now, metrics }: WebhooksDeps): Router {
+  async function receive(req: Request, res: Response): Promise<void> {
+    const rawBody = Buffer.isBuffer(req.body) ? req.body : Buffer.alloc(0);
+    const verdict = verifyWebhook(rawBody, req.get('x-conduit-signature'), secrets, now());
+    if (verdict !== 'ok') {
+      req.log.warn({ event: 'webhook_received', code: verdict }, `webhook refused: signature ${verdict}`);
+      throw new DomainError('invalid_signature', 'the delivery is not signed by Conduit, or too old');
+    }
+    const event = parseWebhookEvent(rawBody);
+    const received =
+      event &&
+      (await receiveEvent(db, {
+        eventId: event.id,
+        type: event.type,
+        referredOrderId: event.reference === null ? null : orderIdOfReference(event.reference),
+        conduitOrderId: event.conduitOrderId,
+        conduitTransactionId: event.conduitTransactionId,
+        body: JSON.parse(rawBody.toString('utf8')),
+      }));
+    if (!received) throw new DomainError('validation_failed', 'the body is not an event of Conduit');
+
+    const { orderId, isNew, hasSucceeded } = received;
+    const fields = { order_id: orderId, event_id: event.id, event_type: event.type };
+    if (orderId !== null) res.locals['orderId'] = orderId;
+    req.log.info({ event: 'webhook_received', is_new: isNew, ...fields }, `webhook ${event.type}`);
+    if (isNew && hasSucceeded && TAKES_BACK.test(event.type)) {
+      // What was settled is never undone here: a person finds out what Conduit means.
+      metrics.alerts.inc({ alert: 'transaction_after_success' });
+      req.log.warn(
+        { event: 'alert', alert: 'transaction_after_success', ...fields },
+        'a transaction of an executed order ended badly',
+      );
+    }
+    res.json({ received: true });
+  }
+
+  return Router().post('/webhooks/conduit', express.raw({ type: () => true, limit: BODY_LIMIT }), receive);
+}

@@ -1,0 +1,71 @@
+import { type Database, inTransaction } from '../../db/client.ts';
+import { addPause, liftPause, type PauseScope } from '../../db/pauses.ts';
+import { unansweredSends } from '../../db/sends.ts';
+import { parsePair } from '../../domain/assets.ts';
+import { UsageError, withDatabase } from '../command.ts';
+import { type AdminCommand, readOptions, required } from './command-line.ts';
+
+/** A permit lives two seconds and its request ten: after that a send permitted before the pause has left or never will. */
+const IN_FLIGHT_MS = 12_000;
+const ASK_EVERY_MS = 200;
+
+const SCOPES = 'all | pair:USDT.ethereum-USDC.ethereum | account:wlt_…';
+
+export const pauseCommands: readonly AdminCommand[] = [
+  {
+    words: 'pause',
+    usage: `pause --scope ${SCOPES} [--reason "…"]`,
+    does: 'permits no further create or execute; answers when each one permitted before has its reply, or after 12 s',
+    async run(args, io) {
+      const options = readOptions(args, { scope: { type: 'string' }, reason: { type: 'string' } });
+      const scope = readScope(options.scope);
+      const reason = options.reason ?? 'set by an operator';
+      await withDatabase(async (db) => {
+        await inTransaction(db, (tx) => addPause(tx, { scope, reason, automatic: false, healsByProbe: false }));
+        io.tell(`Paused ${scope}: no create or execute is permitted any more. Look-ups, cancels and expiry go on.`);
+        const unanswered = await waitForReplies(db, scope);
+        if (unanswered.length === 0) return io.say(`Paused ${scope}; nothing is on its way to Conduit.`);
+        io.say(`Paused ${scope}; ${unanswered.length} sent before it without a reply yet:`);
+        for (const { sendId, orderId } of unanswered) io.say(`  send ${sendId} of order ${orderId}`);
+      });
+    },
+  },
+  {
+    words: 'resume',
+    usage: `resume --scope ${SCOPES}`,
+    does: 'lifts a pause, whoever set it',
+    async run(args, io) {
+      const scope = readScope(readOptions(args, { scope: { type: 'string' } }).scope);
+      const wasPaused = await withDatabase((db) => liftPause(db, scope));
+      io.say(wasPaused ? `Resumed ${scope}.` : `${scope} was not paused: nothing was changed.`);
+    },
+  },
+];
+
+/** Waits until nothing permitted before can still be on its way; returns what is then without a reply. */
+async function waitForReplies(db: Database, scope: PauseScope): Promise<{ sendId: string; orderId: string }[]> {
+  const pausedAt = performance.now();
+  while ((await unansweredSends(db, scope, IN_FLIGHT_MS)).length > 0) {
+    await new Promise((resolve) => setTimeout(resolve, ASK_EVERY_MS));
+  }
+  return unansweredSends(db, scope, IN_FLIGHT_MS + performance.now() - pausedAt);
+}
+
+function readScope(value: string | undefined): PauseScope {
+  const text = required(value, 'scope');
+  const [kind, ...rest] = text.split(':');
+  const name = rest.join(':');
+  if (text === 'all') return 'all';
+  if (kind === 'account' && /^(wlt|vac)_[0-9A-Za-z]{1,64}$/.test(name)) return `account:${name}`;
+  if (kind === 'pair' && isPair(name)) return `pair:${name}`;
+  throw new UsageError(`--scope ${text} is not one of: ${SCOPES}`);
+}
+
+function isPair(text: string): boolean {
+  try {
+    parsePair(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,70 @@
+import { type AccountOfAsset, setUserAccounts } from '../../db/users.ts';
+import { assetText, parseAsset } from '../../domain/assets.ts';
+import { CommandError, UsageError, withDatabase } from '../command.ts';
+import { type AdminCommand, readOptions, readUuid } from './command-line.ts';
+
+const ACCOUNT = /^([A-Za-z]+)(?::([a-z]+))?=((?:wlt|vac)_[0-9A-Za-z]{1,64})$/;
+const CUSTOMER = /^cus_[0-9A-Za-z]{1,64}$/;
+
+export const userCommands: readonly AdminCommand[] = [
+  {
+    words: 'user add',
+    usage: 'user add --id UUID --account USDT:ethereum=wlt_… --account USD=vac_… [--customer cus_…]',
+    does: "makes these the user's Conduit accounts, all of them; run again with others it replaces them",
+    async run(args, io) {
+      const options = readOptions(args, {
+        id: { type: 'string' },
+        account: { type: 'string', multiple: true },
+        customer: { type: 'string' },
+      });
+      const userId = readUuid(options.id, 'id');
+      const accounts = (options.account ?? []).map(readAccount);
+      if (accounts.length === 0) throw new UsageError('at least one --account is needed');
+      refuseTwice(accounts);
+      const customerId = options.customer ?? null;
+      if (customerId !== null && !CUSTOMER.test(customerId)) throw new UsageError('--customer must be cus_…');
+
+      const change = await withDatabase((db) => setUserAccounts(db, { userId, customerId, accounts }));
+      switch (change.kind) {
+        case 'unchanged':
+          return io.say(`User ${userId} has these accounts already: nothing was changed.`);
+        case 'refused':
+          throw new CommandError(
+            change.because === 'another_user'
+              ? `Account ${change.accountId} belongs to another user: nothing was changed.`
+              : `Account ${change.accountId} was added for another asset: nothing was changed.`,
+          );
+        case 'created':
+          return io.say(`User ${userId} added with ${change.activated.join(', ')}.`);
+        case 'replaced':
+          io.say(
+            `User ${userId} changed: ${list(change.activated)} now in use, ${list(change.deactivated)} no longer.`,
+          );
+          if (change.deactivated.length > 0) io.tell('Open orders of an account no longer in use will send nothing.');
+      }
+    },
+  },
+];
+
+function list(accounts: readonly string[]): string {
+  return accounts.length === 0 ? 'none' : accounts.join(', ');
+}
+
+function readAccount(text: string): AccountOfAsset {
+  const [, code, network, accountId] = ACCOUNT.exec(text) ?? [];
+  if (!code || !accountId)
+    throw new UsageError(`--account ${text} is not of the form USDT:ethereum=wlt_… or USD=vac_…`);
+  const asset = parseAsset(code, network ?? null);
+  if (typeof asset === 'string') throw new UsageError(`--account ${text}: ${asset.replaceAll('_', ' ')}`);
+  return { asset: assetText(asset), accountId };
+}
+
+function refuseTwice(accounts: readonly AccountOfAsset[]): void {
+  for (const [index, { asset, accountId }] of accounts.entries()) {
+    const rest = accounts.slice(index + 1);
+    if (rest.some((other) => other.asset === asset)) throw new UsageError(`two accounts are given for ${asset}`);
+    if (rest.some((other) => other.accountId === accountId)) {
+      throw new UsageError(`${accountId} is given for two assets; each asset needs an account of its own`);
+    }
+  }
+}

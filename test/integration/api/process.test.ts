@@ -1,0 +1,137 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { eventually } from '../../support/eventually.ts';
+import { testRedisUrl } from '../../support/redis.ts';
+import { addTestUser, orderBody, startTestBed, type TestBed } from './support.ts';
+
+const API_KEY = `ck_sandbox_${'5ec7e7'.repeat(10)}abcd`;
+
+let bed: TestBed;
+const children: ChildProcess[] = [];
+beforeAll(async () => {
+  bed = await startTestBed();
+});
+afterAll(async () => {
+  for (const child of children) child.kill('SIGKILL');
+  await bed.stop();
+});
+
+interface Line {
+  readonly [field: string]: unknown;
+}
+
+/** The real process, with a Conduit that is not there. */
+function startApiProcess(env: Record<string, string> = {}) {
+  const script = fileURLToPath(new URL('../../../src/main/api.ts', import.meta.url));
+  const child = spawn(process.execPath, [script], {
+    env: {
+      PATH: process.env['PATH'],
+      DATABASE_URL: bed.database.url,
+      REDIS_URL: testRedisUrl(),
+      CONDUIT_BASE_URL: 'http://127.0.0.1:1/v2',
+      CONDUIT_API_KEY: API_KEY,
+      CONDUIT_WEBHOOK_SECRET: 'whsec_5ec7e7',
+      API_PORT: '0',
+      METRICS_PORT: '0',
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  children.push(child);
+  let out = '';
+  let err = '';
+  child.stdout.on('data', (text: Buffer) => {
+    out += text.toString();
+  });
+  child.stderr.on('data', (text: Buffer) => {
+    err += text.toString();
+  });
+  const lines = (): Line[] => out.split('\n').flatMap((line) => (line.endsWith('}') ? [JSON.parse(line) as Line] : []));
+  const portIn = (field: string) =>
+    eventually(
+      field,
+      async () => lines().find((line) => typeof line[field] === 'number')?.[field] as number | undefined,
+    );
+  return {
+    child,
+    lines,
+    output: () => out + err,
+    errors: () => err,
+    apiUrl: async () => `http://127.0.0.1:${await portIn('port')}`,
+    metricsUrl: async () => `http://127.0.0.1:${await portIn('metrics_port')}`,
+    ended: new Promise<number | null>((resolve) => child.once('close', resolve)),
+  };
+}
+
+test('the process serves, measures, logs without secrets, and ends cleanly when asked', async () => {
+  const api = startApiProcess();
+  const url = await api.apiUrl();
+  const metricsUrl = await api.metricsUrl();
+  for (const page of [
+    `${url}/health/live`,
+    `${url}/health/ready`,
+    `${metricsUrl}/health/live`,
+    `${metricsUrl}/health/ready`,
+  ]) {
+    expect((await fetch(page)).status).toBe(200);
+  }
+  const user = await addTestUser(bed.api.db);
+  const reply = await fetch(`${url}/conditional-transfers/`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${user.key}`,
+      'content-type': 'application/json',
+      'x-request-id': 'seen-1',
+      cookie: 'a=secret-cookie',
+    },
+    body: JSON.stringify(orderBody(user.id)),
+  });
+  expect(reply.status).toBe(503);
+  expect(Number(reply.headers.get('retry-after'))).toBeGreaterThan(0);
+  expect(await reply.json()).toMatchObject({ code: 'quote_unavailable', request_id: 'seen-1' });
+
+  const served = await eventually('its line', async () =>
+    api.lines().find((line) => line['event'] === 'request_served'),
+  );
+  expect(served).toMatchObject({
+    service: 'api',
+    level: 'warn',
+    request_id: 'seen-1',
+    method: 'POST',
+    route: '/conditional-transfers',
+    status: 503,
+    code: 'quote_unavailable',
+    duration_ms: expect.any(Number),
+  });
+  for (const secret of [user.key, API_KEY, 'secret-cookie', 'whsec_5ec7e7']) expect(api.output()).not.toContain(secret);
+
+  const metrics = await (await fetch(`${metricsUrl}/metrics`)).text();
+  expect(metrics).toMatch(
+    /http_request_seconds_count\{service="api",route="\/conditional-transfers",method="POST",status="503"\} 1/,
+  );
+  expect(metrics).toMatch(/conduit_call_seconds_count\{service="api",endpoint="quote",class="unavailable"\} 1/);
+
+  api.child.kill('SIGTERM');
+  expect(await api.ended).toBe(0);
+  expect(api.lines().map((line) => line['event'])).toContain('process_stopped');
+  expect(api.errors()).toBe('');
+});
+
+test('wrong settings end the process at once, each named, without a secret', async () => {
+  const wrong = startApiProcess({
+    CONDUIT_BASE_URL: 'http://127.0.0.1:1',
+    CONDUIT_API_KEY: 'ck_live_5ec7e7',
+    API_PORT: 'x',
+  });
+  expect(await wrong.ended).toBe(1);
+  for (const name of ['CONDUIT_BASE_URL', 'CONDUIT_API_KEY', 'API_PORT']) expect(wrong.errors()).toContain(name);
+  expect(wrong.output()).not.toContain('5ec7e7');
+});
+
+test('a sandbox key with the production host refuses to start', async () => {
+  const wrong = startApiProcess({ CONDUIT_BASE_URL: 'https://api.conduit.financial/v2' });
+  expect(await wrong.ended).toBe(1);
+  expect(wrong.output()).toContain('ck_live_');
+  expect(wrong.output()).not.toContain(API_KEY);
+});

@@ -1,0 +1,55 @@
+import { expect, test } from '@jest/globals';
+import type { AdminCommand } from '../../../src/main/admin/command-line.ts';
+import { keyCommands } from '../../../src/main/admin/keys.ts';
+import { pauseCommands } from '../../../src/main/admin/pauses.ts';
+import { userCommands } from '../../../src/main/admin/users.ts';
+import { webhookCommands } from '../../../src/main/admin/webhook.ts';
+import { UsageError } from '../../../src/main/command.ts';
+
+const COMMANDS: readonly AdminCommand[] = [...userCommands, ...keyCommands, ...pauseCommands, ...webhookCommands];
+const ID = 'f8a3e3a9-5678-41e9-8123-abcdef987654';
+
+test.each([
+  ['user add', ''],
+  ['user add', `--id ${ID}`],
+  ['user add', '--id me --account USD=vac_1'],
+  ['user add', `--id ${ID} --account USD`],
+  ['user add', `--id ${ID} --account USD=acc_1`],
+  ['user add', `--id ${ID} --account usd=vac_1`],
+  ['user add', `--id ${ID} --account USD:ethereum=vac_1`],
+  ['user add', `--id ${ID} --account USDT=wlt_1`],
+  ['user add', `--id ${ID} --account USDT:moon=wlt_1`],
+  ['user add', `--id ${ID} --account USD=vac_1 --account USD=vac_2`],
+  ['user add', `--id ${ID} --account USD=vac_1 --account EUR=vac_1`],
+  ['user add', `--id ${ID} --account USD=vac_1 --customer me`],
+  ['user add', `--id ${ID} --account USD=vac_1 more`],
+  ['key add', ''],
+  ['key add', `--service --user ${ID}`],
+  ['key add', '--user me'],
+  ['key list', '--all'],
+  ['key revoke', ''],
+  ['pause', ''],
+  ['pause', '--scope everything'],
+  ['pause', '--scope pair:USD'],
+  ['pause', '--scope pair:USD-EUR-USD'],
+  ['pause', '--scope account:USD'],
+  ['resume', '--scope all --reason why'],
+  ['webhook register', ''],
+  ['webhook register', '--url ftp://example.test'],
+])('%s %s is wrong use, found before anything is touched', async (words, options) => {
+  const said: string[] = [];
+  const io = { say: (line: string) => said.push(line), tell: (line: string) => said.push(line) };
+  const command = COMMANDS.find((it) => it.words === words);
+  const args = options === '' ? [] : options.split(' ');
+  await expect(command?.run(args, io)).rejects.toBeInstanceOf(UsageError);
+  expect(said).toEqual([]);
+});
+
+test('no command is called by the beginning of another', () => {
+  const words = COMMANDS.map((command) => command.words);
+  expect(new Set(words).size).toBe(words.length);
+  for (const { usage, does, words: called } of COMMANDS) {
+    expect(usage.startsWith(called)).toBe(true);
+    expect(does.length).toBeGreaterThan(10);
+  }
+});

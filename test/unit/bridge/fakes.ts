@@ -1,0 +1,21 @@
+import { pino } from 'pino';
+import { createMetrics } from '../../../src/metrics.ts';
+
+export const silent = pino({ level: 'silent' });
+
+/** A function that remembers how it was called and answers as the test says at the moment. */
+export function spy<A extends unknown[], R>(answer: (...args: A) => R) {
+  const calls: A[] = [];
+  const called = (...args: A): R => {
+    calls.push(args);
+    return answer(...args);
+  };
+  return Object.assign(called, { calls });
+}
+
+export async function messageCount(metrics: ReturnType<typeof createMetrics>, result: string): Promise<number> {
+  const { values } = await metrics.messages.get();
+  return values.filter(({ labels }) => labels.result === result).reduce((sum, { value }) => sum + value, 0);
+}
+
+export const newMetrics = () => createMetrics('bridge');
