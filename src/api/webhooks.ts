@@ -15,6 +15,8 @@ export interface WebhooksDeps {
 }
 
 const BODY_LIMIT = '256kb';
+/** Beginnings that follow from our own requests: asking Conduit about each would only spend calls. */
+const BEGINNINGS = new Set(['order.created', 'transaction.created', 'transaction.processing']);
 /** Ends of a transaction that take back what an executed order was told. */
 const TAKES_BACK = /^transaction\.(failed|cancelled|rejected|returned|return)/;
 
@@ -40,6 +42,7 @@ export function webhooksRouter({ db, secrets, now, metrics }: WebhooksDeps): Rou
         conduitOrderId: event.conduitOrderId,
         conduitTransactionId: event.conduitTransactionId,
         body: JSON.parse(rawBody.toString('utf8')),
+        isNews: !BEGINNINGS.has(event.type),
       }));
     if (!received) throw new DomainError('validation_failed', 'the body is not an event of Conduit');
 

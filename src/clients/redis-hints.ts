@@ -20,7 +20,6 @@ export interface RedisHints {
   readReply(key: string): Promise<string | null>;
   /** `rate:{pair}`: the pair's newest rate, for one interval and a half; for display. */
   keepRate(pair: string, rate: string, forMs: number): Promise<void>;
-  readRate(pair: string): Promise<string | null>;
 }
 
 /** Longer than a firm quote and its records take, short enough that a killed worker's lock is soon forgotten. */
@@ -57,6 +56,5 @@ export function createRedisHints(redis: GuardedRedis): RedisHints {
     async keepRate(pair, rate, forMs) {
       await redis.run(null, (client) => client.set(rateKey(pair), rate, 'PX', Math.max(1, Math.round(forMs))));
     },
-    readRate: (pair) => redis.run(null, (client) => client.get(rateKey(pair))),
   };
 }

@@ -10,6 +10,8 @@ export interface InboxEvent {
   readonly conduitOrderId: string | null;
   readonly conduitTransactionId: string | null;
   readonly body: unknown;
+  /** Whether it can tell the order's run anything: what we did ourselves it knows. */
+  readonly isNews: boolean;
 }
 
 /** `orderId` is null when the event speaks of no order of ours. */
@@ -45,7 +47,7 @@ async function store(tx: Transaction, event: InboxEvent): Promise<InboxResult> {
     values (${event.eventId}, ${event.type}, ${orderId}, ${tx.json(event.body as never)})
     on conflict (event_id) do nothing`;
   const isNew = inserted.count === 1;
-  if (isNew && orderId !== null)
+  if (isNew && orderId !== null && event.isNews)
     await addMessage(tx, 'conduit-events', { v: 1, order_id: orderId, event_id: event.eventId });
   return { isNew, orderId, hasSucceeded: order?.hasSucceeded ?? false };
 }

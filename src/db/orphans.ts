@@ -56,6 +56,6 @@ export async function failForOrphan(db: Database, orderId: string, attempt: numb
 /** The provider's customer id behind an account; null where none is known. */
 export async function customerOfAccount(db: Database, accountId: string): Promise<string | null> {
   const [row] = await db<{ customerId: string | null }[]>`
-    select customer_id from users join conduit_accounts using (user_id) where account_id = ${accountId}`;
+    select customer_id from users join account_owners using (user_id) where account_id = ${accountId}`;
   return row?.customerId ?? null;
 }

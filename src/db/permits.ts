@@ -1,3 +1,4 @@
+import { assetText, parsePair } from '../domain/assets.ts';
 import { attemptReference, sendKey } from '../domain/ids.ts';
 import type { Instant, Seen } from '../domain/order.ts';
 import type { Timing } from '../domain/timing.ts';
@@ -104,9 +105,11 @@ async function isAllowed(
   operation: MoneyOperation,
   timing: Timing,
 ): Promise<boolean> {
+  const { from, to } = parsePair(order.pair);
   const accounts = await tx`
     select 1 from conduit_accounts
-    where account_id in (${order.sourceAccount}, ${order.destinationAccount}) and user_id = ${order.userId} and active
+    where (account_id, asset) in ((${order.sourceAccount}, ${assetText(from)}), (${order.destinationAccount}, ${assetText(to)}))
+      and user_id = ${order.userId} and active
     order by account_id for share`;
   if (accounts.length !== 2) return false;
   const isPaused = await isPausedUnderLock(tx, [

@@ -1,3 +1,4 @@
+import { assetText, parsePair } from '../domain/assets.ts';
 import type { Situation } from '../domain/decide.ts';
 import type { Instant, Seen } from '../domain/order.ts';
 import { hasCrossed } from '../domain/rate.ts';
@@ -40,12 +41,14 @@ export async function loadSituation(
     await tx`set transaction isolation level repeatable read, read only`;
     const row = await findOrder(tx, orderId);
     if (!row) return null;
+    const { from, to } = parsePair(row.pair);
     const [around] = await tx<Surroundings[]>`
       select app_now() as now,
         exists (select from pauses where scope in
           ('all', ${`pair:${row.pair}`}, ${`account:${row.sourceAccount}`}, ${`account:${row.destinationAccount}`})) as is_paused,
         (select count(*) = 2 from conduit_accounts
-          where account_id in (${row.sourceAccount}, ${row.destinationAccount}) and user_id = ${row.userId} and active) as are_accounts_active,
+          where (account_id, asset) in ((${row.sourceAccount}, ${assetText(from)}), (${row.destinationAccount}, ${assetText(to)}))
+            and user_id = ${row.userId} and active) as are_accounts_active,
         (select closed_until from provider_gate where closed_until > app_now()) as gate_closed_until,
         (select reference_rate from rate_observations
           where pair = ${row.pair} and observed_at > app_now() - ${options.rateMaxAgeMs} * interval '1 millisecond'

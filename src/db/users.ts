@@ -13,11 +13,11 @@ export interface UserAccounts {
   readonly accounts: readonly AccountOfAsset[];
 }
 
-/** `unchanged`: everything was so already. `refused`: an account is another user's, or was bound to another asset. */
+/** `unchanged`: everything was so already. `refused`: an account is another user's. */
 export type UserChange =
   | { readonly kind: 'unchanged' }
   | { readonly kind: 'created' | 'replaced'; readonly activated: string[]; readonly deactivated: string[] }
-  | { readonly kind: 'refused'; readonly accountId: string; readonly because: 'another_user' | 'another_asset' };
+  | { readonly kind: 'refused'; readonly accountId: string };
 
 interface StoredAccount extends AccountOfAsset {
   readonly userId: string;
@@ -41,10 +41,9 @@ export async function setUserAccounts(db: Database, user: UserAccounts): Promise
       select account_id, user_id, asset, active from conduit_accounts
       where user_id = ${userId} or account_id = any (${accounts.map(({ accountId }) => accountId)})
       order by account_id for update`;
-    for (const { accountId, asset } of accounts) {
+    for (const { accountId } of accounts) {
       const held = stored.find((account) => account.accountId === accountId);
-      if (held && held.userId !== userId) return { kind: 'refused', accountId, because: 'another_user' };
-      if (held && held.asset !== asset) return { kind: 'refused', accountId, because: 'another_asset' };
+      if (held && held.userId !== userId) return { kind: 'refused', accountId };
     }
 
     const inserted = await tx`insert into users (user_id) values (${userId}) on conflict do nothing`;
@@ -68,18 +67,25 @@ async function switchAccounts(
   { userId, accounts }: UserAccounts,
   stored: readonly StoredAccount[],
 ): Promise<{ activated: string[]; deactivated: string[] }> {
-  const active = new Set(stored.filter((account) => account.active).map(({ accountId }) => accountId));
-  const wanted = new Set(accounts.map(({ accountId }) => accountId));
-  const deactivated = [...active].filter((accountId) => !wanted.has(accountId));
+  const isIn = (list: readonly AccountOfAsset[], one: AccountOfAsset) =>
+    list.some(({ accountId, asset }) => accountId === one.accountId && asset === one.asset);
+  const active = stored.filter((account) => account.active);
+  const deactivated = active.filter((account) => !isIn(accounts, account));
+  const activated = accounts.filter((account) => !isIn(active, account));
   // The old one goes first: only one account of an asset may be active at a time.
-  await tx`update conduit_accounts set active = false where account_id = any (${deactivated})`;
-  const activated = accounts.filter(({ accountId }) => !active.has(accountId));
+  for (const { accountId, asset } of deactivated) {
+    await tx`update conduit_accounts set active = false where account_id = ${accountId} and asset = ${asset}`;
+  }
   for (const { accountId, asset } of activated) {
     await tx`
       insert into conduit_accounts (account_id, user_id, asset) values (${accountId}, ${userId}, ${asset})
-      on conflict (account_id) do update set active = true`;
+      on conflict (account_id, asset) do update set active = true`;
   }
-  return { activated: activated.map(({ accountId }) => accountId), deactivated };
+  return { activated: activated.map(shown), deactivated: deactivated.map(shown) };
+}
+
+function shown({ accountId, asset }: AccountOfAsset): string {
+  return `${accountId} (${asset})`;
 }
 
 /** The assets for which a user has an active account, for display. */

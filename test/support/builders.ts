@@ -1,4 +1,4 @@
-import type { Attempt, Send } from '../../src/domain/attempt.ts';
+import type { Attempt, Column, Send } from '../../src/domain/attempt.ts';
 import type { Situation } from '../../src/domain/decide.ts';
 import type { Instant, Order } from '../../src/domain/order.ts';
 import type { Timing } from '../../src/domain/timing.ts';
@@ -91,4 +91,44 @@ export function aSituation(over: Partial<Situation> = {}): Situation {
     isLookWanted: false,
     ...over,
   };
+}
+
+export const COLUMNS: readonly Column[] = ['prepared', 'unknown_create', 'created', 'executing', 'unknown_execute'];
+
+/** What every attempt has whose order at Conduit we know: a lock of two hours at the quoted amounts, read as unclaimed. */
+const KNOWN = {
+  conduitOrderId: 'ord_1',
+  locked: { debit: '20.000000', recipient: '18.400000', destinationFee: '0' },
+  lockExpiresAt: NOW + seconds(7200),
+  observed: 'pending',
+} as const;
+
+const ACCEPTED = { outcome: 'accepted', permittedAt: NOW - seconds(100), repliedAt: NOW - seconds(99) } as const;
+
+/**
+ * An attempt in a column of the transfer table, as it is half a minute after its last send: nothing was looked up yet, and the next
+ * look-up is 20 s away.
+ */
+export function attemptIn(column: Column, over: Partial<Attempt> = {}): Attempt {
+  const unresolved = { permittedAt: NOW - seconds(30) };
+  const create = aSend(ACCEPTED);
+  const states: Record<Column, Partial<Attempt>> = {
+    prepared: {},
+    unknown_create: { sends: [aSend(unresolved)] },
+    created: { ...KNOWN, status: 'created', sends: [create] },
+    executing: {
+      ...KNOWN,
+      status: 'executing',
+      observed: 'claimed',
+      sends: [create, aSend({ ...unresolved, operation: 'execute', outcome: 'accepted', repliedAt: NOW - seconds(29) })],
+    },
+    unknown_execute: { ...KNOWN, status: 'executing', sends: [create, aSend({ ...unresolved, operation: 'execute' })] },
+  };
+  return anAttempt({ nextLookupAt: NOW + seconds(20), ...states[column], ...over });
+}
+
+/** The order as it stands while its attempt is in a column. */
+export function orderIn(column: Column, over: Partial<Order> = {}): Order {
+  const isExecuting = column === 'executing' || column === 'unknown_execute';
+  return anOrder({ status: isExecuting ? 'executing' : 'watching', ...over });
 }

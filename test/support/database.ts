@@ -1,8 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { runner } from 'node-pg-migrate';
 import postgres from 'postgres';
+import { migrateDatabase } from '../../src/db/migrate.ts';
 
 const MIGRATIONS = fileURLToPath(new URL('../../migrations/', import.meta.url));
 const TEMPLATE_LOCK = 7_201_002;
@@ -43,13 +43,7 @@ async function ensureTemplate(admin: postgres.Sql, server: URL): Promise<string>
     const [known] = await admin`select 1 from pg_database where datname = ${template}`;
     if (!known) {
       await admin.unsafe(`create database ${template}_new`);
-      await runner({
-        databaseUrl: urlOf(server, `${template}_new`),
-        dir: MIGRATIONS,
-        direction: 'up',
-        migrationsTable: 'migrations',
-        log: () => {},
-      });
+      await migrateDatabase(urlOf(server, `${template}_new`));
       // Renamed only when whole, so that a run that was killed here leaves no half template.
       await admin.unsafe(`alter database ${template}_new rename to ${template}`);
     }

@@ -29,11 +29,7 @@ export const userCommands: readonly AdminCommand[] = [
         case 'unchanged':
           return io.say(`User ${userId} has these accounts already: nothing was changed.`);
         case 'refused':
-          throw new CommandError(
-            change.because === 'another_user'
-              ? `Account ${change.accountId} belongs to another user: nothing was changed.`
-              : `Account ${change.accountId} was added for another asset: nothing was changed.`,
-          );
+          throw new CommandError(`Account ${change.accountId} belongs to another user: nothing was changed.`);
         case 'created':
           return io.say(`User ${userId} added with ${change.activated.join(', ')}.`);
         case 'replaced':
@@ -60,11 +56,7 @@ function readAccount(text: string): AccountOfAsset {
 }
 
 function refuseTwice(accounts: readonly AccountOfAsset[]): void {
-  for (const [index, { asset, accountId }] of accounts.entries()) {
-    const rest = accounts.slice(index + 1);
-    if (rest.some((other) => other.asset === asset)) throw new UsageError(`two accounts are given for ${asset}`);
-    if (rest.some((other) => other.accountId === accountId)) {
-      throw new UsageError(`${accountId} is given for two assets; each asset needs an account of its own`);
-    }
-  }
+  const assets = accounts.map(({ asset }) => asset);
+  const twice = assets.find((asset, index) => assets.indexOf(asset) !== index);
+  if (twice) throw new UsageError(`two accounts are given for ${twice}`);
 }

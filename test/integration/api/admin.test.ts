@@ -61,7 +61,10 @@ test('user add creates, changes nothing the second time, replaces with others an
   expect(await admin(first)).toMatchObject({ code: 0, out: expect.stringContaining('added') });
   expect(await admin(first)).toMatchObject({ code: 0, out: expect.stringContaining('nothing was changed') });
   const replaced = await admin(`user add --id ${id} --account USDT:ethereum=${usdt} --account USD=${other}`);
-  expect(replaced).toMatchObject({ code: 0, out: expect.stringContaining(`${other} now in use, ${usd} no longer`) });
+  expect(replaced).toMatchObject({
+    code: 0,
+    out: expect.stringContaining(`${other} (USD) now in use, ${usd} (USD) no longer`),
+  });
   expect(await activeOf(id)).toEqual([usdt, other].sort());
   // And back again: an account that was put aside is taken up, not refused.
   expect((await admin(first)).code).toBe(0);

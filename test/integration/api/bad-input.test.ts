@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { setUserAccounts } from '../../../src/db/users.ts';
 import {
   addTestKey,
   addTestUser,
@@ -188,6 +189,18 @@ describe('assets:', () => {
     await place({ from_network: 'base', to_network: 'base' }, ['/from_currency', '/to_currency']);
     await api.db`update conduit_accounts set active = false where user_id = ${someone.id} and asset = 'USDT.ethereum'`;
     await place({}, ['/from_currency']);
+  });
+
+  test('an order that would be paid into the account that it comes from is 422', async () => {
+    const someone = await addTestUser(api.db);
+    const wallet = `wlt_${randomUUID().replaceAll('-', '').slice(0, 22)}`;
+    const accounts = ['USDT.ethereum', 'USDC.ethereum'].map((asset) => ({ asset, accountId: wallet }));
+    await setUserAccounts(api.db, { userId: someone.id, customerId: null, accounts });
+    before = await countRows(api.db);
+    await expectProblem(
+      { key: someone.key, body: orderBody(someone.id) },
+      { status: 422, code: 'same_account', pointers: ['/to_currency'] },
+    );
   });
 
   test('a user that nobody knows has no account either', async () => {

@@ -76,6 +76,13 @@ test('an event of an order of ours is stored with its message before the 200', a
   ]);
 });
 
+test('an event that only echoes our own request is stored and wakes nobody', async () => {
+  const id = await anOrder();
+  const event = anEvent({ orderId: 'ord_x', clientReferenceId: `${id}:g1` }, 'order.created');
+  expect((await deliver(event)).status).toBe(200);
+  expect(await stored(event.id)).toEqual([{ type: 'order.created', orderId: id, body: event, messages: null }]);
+});
+
 test('an event that comes twice, or twenty times at once, is stored and told once', async () => {
   const id = await anOrder();
   const event = anEvent({ clientReferenceId: `${id}:g1` });

@@ -114,7 +114,7 @@ test('an order that outlived its expiry is expired by the bridge, even while Tem
 
   await eventually('the expiry', async () => (await statusOf()) === 'expired');
   expect(lines.find(({ event }) => event === 'alert')).toMatchObject({
-    code: 'overdue_expired_by_repair',
+    alert: 'overdue_expired_by_repair',
     order_id: order.id,
   });
 });
