@@ -1,5 +1,5 @@
-import type { Wait } from '../domain/decide.ts';
 import type { OrderReason, OrderStatus, Seen } from '../domain/order.ts';
+import type { Wait } from '../domain/plan.ts';
 
 /** What has reached a run since it last looked at its row. */
 export interface Hints {

@@ -1,5 +1,5 @@
-import type { RecordPlan } from '../domain/decide.ts';
 import type { Seen } from '../domain/order.ts';
+import type { RecordPlan } from '../domain/plan.ts';
 import { healsByProbe } from '../domain/replies.ts';
 import { backoffMs, type Timing } from '../domain/timing.ts';
 import { moveAttempt } from './attempts.ts';

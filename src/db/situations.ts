@@ -1,6 +1,6 @@
 import { assetText, parsePair } from '../domain/assets.ts';
-import type { Situation } from '../domain/decide.ts';
 import type { Instant, Seen } from '../domain/order.ts';
+import type { Situation } from '../domain/plan.ts';
 import { hasCrossed } from '../domain/rate.ts';
 import { attemptWithSends, findLiveAttempt } from './attempts.ts';
 import { type Database, inTransaction } from './client.ts';
