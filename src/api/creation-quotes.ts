@@ -1,14 +1,14 @@
 import type { ConduitClient, QuoteReply } from '../clients/conduit/client.ts';
 import { Decimal } from '../domain/decimal.ts';
 import { type QuoteFault, type QuoteRequest, readQuote } from '../domain/quote.ts';
-import { isStorableRate, type QuoteReading } from './order-terms.ts';
+import type { QuoteReading } from './order-terms.ts';
 
 export type RequestQuote = ConduitClient['requestQuote'];
 
 /** `isOwn`: for exactly the amount asked for, and just now. */
 export type CreationQuote =
   | { readonly kind: 'quoted'; readonly reading: QuoteReading; readonly isOwn: boolean }
-  | { readonly kind: 'unusable'; readonly fault: QuoteFault | 'no_option' | 'rate_out_of_bounds' }
+  | { readonly kind: 'unusable'; readonly fault: QuoteFault | 'no_option' }
   | Exclude<QuoteReply, { kind: 'quoted' }>;
 
 export interface QuoteWish extends QuoteRequest {
@@ -101,7 +101,6 @@ export function createCreationQuotes({ requestQuote, closeGate, rateRefreshMs }:
     // Conduit dates its quote, so the age is told by its own clock where it sent one.
     const read = readQuote(option, request, reply.serverDate ?? Date.now(), 2 * rateRefreshMs);
     if (typeof read === 'string') return { kind: 'unusable', fault: read };
-    if (!isStorableRate(read.shape.referenceRate)) return { kind: 'unusable', fault: 'rate_out_of_bounds' };
     return { kind: 'quoted', reading: { quoteId: option.quoteId, ...read }, isOwn: true };
   }
 

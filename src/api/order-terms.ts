@@ -44,8 +44,6 @@ export interface Terms extends Triggers {
 
 /** Left over for what a quote of another amount cannot tell: a spread that hangs on the amount, and the rate's way since. */
 const BORROWED_EARLY_BPS = 5;
-const RATE_DECIMALS = 18;
-const RATE_BOUND = new Decimal('1e12');
 
 /** The terms under a quote for exactly the order's amount, or why the order is refused. */
 export function termsOf(wish: Wish, quote: QuoteReading, limits: TermLimits): Terms | DomainError {
@@ -76,17 +74,8 @@ export function borrowedTermsOf(wish: Wish, quote: QuoteReading, limits: TermLim
   return { ...armEarlier(sooner, wish.direction, BORROWED_EARLY_BPS), ...stored(condition, quote) };
 }
 
-/** Whether a reference rate fits our columns; the wire does not promise how many digits it has. */
-export function isStorableRate(rate: string): boolean {
-  return storedRate(rate).gt(0) && new Decimal(rate).lt(RATE_BOUND);
-}
-
-function storedRate(rate: string): Decimal {
-  return new Decimal(rate).toDecimalPlaces(RATE_DECIMALS, Decimal.ROUND_DOWN);
-}
-
 function stored(condition: RateCondition, quote: QuoteReading) {
-  const quotedRate = storedRate(quote.shape.referenceRate).toFixed();
+  const quotedRate = quote.shape.referenceRate;
   return { floorRate: condition.floorRate, quotedRate, quoteId: quote.quoteId };
 }
 

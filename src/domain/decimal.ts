@@ -20,6 +20,24 @@ export function digitsOf(text: string): { integer: number; fraction: number } {
   return { integer: integer.length, fraction: fraction.length };
 }
 
+const RATE_BOUND = new Decimal('1e12');
+const AMOUNT_BOUND = new Decimal('1e18');
+
+/** Whether `text` is a rate that our columns hold: positive, under 10¹² and of at most 18 decimals. */
+export function isRate(text: string): boolean {
+  return isPlainDecimal(text) && digitsOf(text).fraction <= 18 && isWithin(text, RATE_BOUND);
+}
+
+/** Whether `text` is an amount that our columns hold: positive and under 10¹⁸. */
+export function isAmount(text: string): boolean {
+  return isPlainDecimal(text) && isWithin(text, AMOUNT_BOUND);
+}
+
+function isWithin(text: string, bound: Decimal): boolean {
+  const value = new Decimal(text);
+  return value.gt(0) && value.lt(bound);
+}
+
 /** The same number without trailing zeros, so that equal amounts have one text. */
 export function canonicalDecimal(text: string): string {
   return new Decimal(text).toFixed();

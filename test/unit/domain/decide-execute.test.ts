@@ -49,7 +49,12 @@ describe('pending, unclaimed × created', () => {
     ['a lock without an end', 'lock_unacceptable', { lockExpiresAt: null }, {}],
     ['the amount', 'lock_unacceptable', { locked: { debit: '20.000001', recipient: '18.5', destinationFee: '0' } }, {}],
     ['the rate', 'lock_unacceptable', { locked: { debit: '20', recipient: '18.399999', destinationFee: '0' } }, {}],
-    ['a fee in what arrives', 'lock_unacceptable', { locked: { debit: '20', recipient: '18.4', destinationFee: '0.000001' } }, {}],
+    [
+      'a fee in what arrives',
+      'lock_unacceptable',
+      { locked: { debit: '20', recipient: '18.4', destinationFee: '0.000001' } },
+      {},
+    ],
     ['the end of the lock', 'quote_expired', { lockExpiresAt: NOW + seconds(15) }, {}],
   ] as const)('refused for %s: fenced as %s', (_name, reason, over, around) => {
     expect(plan('created', over, around)).toEqual(fence(reason));
@@ -76,19 +81,33 @@ describe('pending, unclaimed × created', () => {
 
   test('the gate is closed: waits for it', () => {
     const gateClosedUntil = NOW + seconds(5);
-    expect(plan('created', {}, { gateClosedUntil })).toEqual({ kind: 'sleep', until: gateClosedUntil, waitingFor: 'gate' });
+    expect(plan('created', {}, { gateClosedUntil })).toEqual({
+      kind: 'sleep',
+      until: gateClosedUntil,
+      waitingFor: 'gate',
+    });
   });
 
-  test.each([1, 2, 4, 4, 4])('funds missing: refusal by refusal 1, 2, 4, 4 min, each under a new key (%#)', (minutes) => {
-    const nth = [1, 2, 4, 4, 4].indexOf(minutes) + (minutes === 4 ? 1 : 0);
-    const earlier = Array.from({ length: nth }, (_, i) =>
-      refused('INSUFFICIENT_FUNDS', { keyNumber: i + 1, repliedAt: NOW - seconds(2000) }),
-    );
-    const last = (ago: number) => refused('INSUFFICIENT_FUNDS', { keyNumber: nth + 1, repliedAt: NOW - ago });
-    const over = (ago: number) => ({ ...withSends('created', ...earlier, last(ago)), nextLookupAt: NOW + seconds(60) });
-    expect(plan('created', over(seconds(60 * minutes)))).toEqual({ kind: 'send_execute', keyNumber: nth + 2 });
-    expect(plan('created', over(seconds(60 * minutes) - 1))).toEqual({ kind: 'sleep', until: NOW + 1, waitingFor: 'funds' });
-  });
+  test.each([1, 2, 4, 4, 4])(
+    'funds missing: refusal by refusal 1, 2, 4, 4 min, each under a new key (%#)',
+    (minutes) => {
+      const nth = [1, 2, 4, 4, 4].indexOf(minutes) + (minutes === 4 ? 1 : 0);
+      const earlier = Array.from({ length: nth }, (_, i) =>
+        refused('INSUFFICIENT_FUNDS', { keyNumber: i + 1, repliedAt: NOW - seconds(2000) }),
+      );
+      const last = (ago: number) => refused('INSUFFICIENT_FUNDS', { keyNumber: nth + 1, repliedAt: NOW - ago });
+      const over = (ago: number) => ({
+        ...withSends('created', ...earlier, last(ago)),
+        nextLookupAt: NOW + seconds(60),
+      });
+      expect(plan('created', over(seconds(60 * minutes)))).toEqual({ kind: 'send_execute', keyNumber: nth + 2 });
+      expect(plan('created', over(seconds(60 * minutes) - 1))).toEqual({
+        kind: 'sleep',
+        until: NOW + 1,
+        waitingFor: 'funds',
+      });
+    },
+  );
 
   test('funds missing: looked up meanwhile', () => {
     const over = withSends('created', refused('INSUFFICIENT_FUNDS', { repliedAt: NOW - seconds(1) }));
@@ -117,11 +136,13 @@ describe('pending, unclaimed × created', () => {
   test('a wait never lasts beyond the fence', () => {
     const order = orderIn('created', { expiresAt: NOW + seconds(20) });
     const over = { ...withSends('created', refused('INSUFFICIENT_FUNDS')), nextLookupAt: NOW + seconds(60) };
-    expect(plan('created', { ...over, sends: [refused('INSUFFICIENT_FUNDS', { repliedAt: NOW })] }, { order })).toEqual({
-      kind: 'sleep',
-      until: NOW + seconds(5),
-      waitingFor: 'funds',
-    });
+    expect(plan('created', { ...over, sends: [refused('INSUFFICIENT_FUNDS', { repliedAt: NOW })] }, { order })).toEqual(
+      {
+        kind: 'sleep',
+        until: NOW + seconds(5),
+        waitingFor: 'funds',
+      },
+    );
   });
 });
 
@@ -156,10 +177,13 @@ test.each(['created', 'executing', 'unknown_execute'] as const)('two matches × 
 });
 
 describe('× executing', () => {
-  test.each(['pending', 'absent', 'unavailable', 'claimed'] as const)('%s: looked up when due, nothing is sent', (result) => {
-    expect(plan('executing', read(result))).toEqual(SLEEP_TO_LOOK_UP);
-    expect(plan('executing', { ...read(result), nextLookupAt: NOW })).toEqual({ kind: 'look_up' });
-  });
+  test.each(['pending', 'absent', 'unavailable', 'claimed'] as const)(
+    '%s: looked up when due, nothing is sent',
+    (result) => {
+      expect(plan('executing', read(result))).toEqual(SLEEP_TO_LOOK_UP);
+      expect(plan('executing', { ...read(result), nextLookupAt: NOW })).toEqual({ kind: 'look_up' });
+    },
+  );
 
   test('still read unclaimed 5 min after the 202 was asked for: cancelled at Conduit all the same', () => {
     const at = (agoSeconds: number) => ({
@@ -176,7 +200,10 @@ describe('× executing', () => {
   });
 
   test('own reply 2xx, also late and beside an unresolved one: executing', () => {
-    const over = { ...withSends('unknown_execute', execute(), execute({ outcome: 'accepted' })), observed: 'claimed' as const };
+    const over = {
+      ...withSends('unknown_execute', execute(), execute({ outcome: 'accepted' })),
+      observed: 'claimed' as const,
+    };
     expect(plan('unknown_execute', over)).toEqual(SLEEP_TO_LOOK_UP);
   });
 });
@@ -190,12 +217,19 @@ describe('pending, unclaimed × unknown_execute', () => {
   test('key young and due: the same key again', () => {
     expect(plan('unknown_execute', sent(60))).toEqual(FIRST);
     expect(plan('unknown_execute', sent(180, 110))).toEqual(FIRST);
-    const second = { ...sent(), ...withSends('unknown_execute', refused('INSUFFICIENT_FUNDS'), execute({ keyNumber: 2 })) };
+    const second = {
+      ...sent(),
+      ...withSends('unknown_execute', refused('INSUFFICIENT_FUNDS'), execute({ keyNumber: 2 })),
+    };
     expect(plan('unknown_execute', { ...second, ...read('pending') })).toEqual({ kind: 'send_execute', keyNumber: 2 });
   });
 
   test('not due yet: looked up, awake when it is due', () => {
-    expect(plan('unknown_execute', sent(50))).toEqual({ kind: 'sleep', until: NOW + seconds(10), waitingFor: 'look_up' });
+    expect(plan('unknown_execute', sent(50))).toEqual({
+      kind: 'sleep',
+      until: NOW + seconds(10),
+      waitingFor: 'look_up',
+    });
     expect(plan('unknown_execute', { ...sent(50), nextLookupAt: NOW })).toEqual({ kind: 'look_up' });
   });
 
@@ -212,7 +246,9 @@ describe('pending, unclaimed × unknown_execute', () => {
   test('under a pause or behind a closed gate: looked up', () => {
     expect(plan('unknown_execute', sent(60), { isPaused: true })).toEqual(SLEEP_TO_LOOK_UP);
     expect(plan('unknown_execute', sent(60), { gateClosedUntil: NOW + 1 })).toEqual(SLEEP_TO_LOOK_UP);
-    expect(plan('unknown_execute', { ...sent(60), nextLookupAt: NOW }, { isPaused: true })).toEqual({ kind: 'look_up' });
+    expect(plan('unknown_execute', { ...sent(60), nextLookupAt: NOW }, { isPaused: true })).toEqual({
+      kind: 'look_up',
+    });
   });
 
   test('key 240 s old: cancelled at Conduit, never sent again', () => {
@@ -235,13 +271,16 @@ describe('pending, unclaimed × unknown_execute', () => {
 });
 
 describe('absent, or the look-up down × unknown_execute', () => {
-  test.each(['absent', 'unavailable'] as const)('%s, key young: looked up, nothing is sent, without an end', (result) => {
-    const over = { ...withSends('unknown_execute', execute()), ...read(result) };
-    expect(plan('unknown_execute', over)).toEqual(SLEEP_TO_LOOK_UP);
-    expect(plan('unknown_execute', { ...over, nextLookupAt: NOW })).toEqual({ kind: 'look_up' });
-    const late = { ...over, lockExpiresAt: NOW - seconds(9999) };
-    expect(plan('unknown_execute', late)).toEqual(SLEEP_TO_LOOK_UP);
-  });
+  test.each(['absent', 'unavailable'] as const)(
+    '%s, key young: looked up, nothing is sent, without an end',
+    (result) => {
+      const over = { ...withSends('unknown_execute', execute()), ...read(result) };
+      expect(plan('unknown_execute', over)).toEqual(SLEEP_TO_LOOK_UP);
+      expect(plan('unknown_execute', { ...over, nextLookupAt: NOW })).toEqual({ kind: 'look_up' });
+      const late = { ...over, lockExpiresAt: NOW - seconds(9999) };
+      expect(plan('unknown_execute', late)).toEqual(SLEEP_TO_LOOK_UP);
+    },
+  );
 
   test.each(['absent', 'unavailable'] as const)('%s, key old: cancelled at Conduit once, then looked up', (result) => {
     const old = execute({ permittedAt: NOW - seconds(241) });
@@ -250,37 +289,42 @@ describe('absent, or the look-up down × unknown_execute', () => {
       kind: 'send_cancel',
       keyNumber: 1,
     });
-    expect(plan('unknown_execute', { ...withSends('unknown_execute', old, cancel), ...read(result) })).toEqual(SLEEP_TO_LOOK_UP);
+    expect(plan('unknown_execute', { ...withSends('unknown_execute', old, cancel), ...read(result) })).toEqual(
+      SLEEP_TO_LOOK_UP,
+    );
   });
 });
 
 describe('cancelling at Conduit', () => {
   const old = execute({ permittedAt: NOW - seconds(1000) });
   const cancel = (over: Partial<Send> = {}) => aSend({ operation: 'cancel', permittedAt: NOW - seconds(40), ...over });
-  const after = (...cancels: Send[]) => ({ ...withSends('unknown_execute', old, ...cancels), ...read('pending') });
+  const afterCancels = (...cancels: Send[]) => ({
+    ...withSends('unknown_execute', old, ...cancels),
+    ...read('pending'),
+  });
 
   test('a look-up that began before the cancel tells nothing of it', () => {
-    const over = { ...after(cancel()), ...read('pending', NOW - seconds(40)) };
+    const over = { ...afterCancels(cancel()), ...read('pending', NOW - seconds(40)) };
     expect(plan('unknown_execute', over)).toEqual(SLEEP_TO_LOOK_UP);
   });
 
   test('still pending: again under the same key', () => {
     for (const outcome of [null, 'accepted', 'unknown'] as const)
-      expect(plan('unknown_execute', after(cancel({ outcome })))).toEqual({ kind: 'send_cancel', keyNumber: 1 });
+      expect(plan('unknown_execute', afterCancels(cancel({ outcome })))).toEqual({ kind: 'send_cancel', keyNumber: 1 });
   });
 
   test('still pending after a definite refusal, or once the key is old: under the next key', () => {
     const conflict = cancel({ outcome: 'unknown', code: 'ORDER_CANCEL_IN_PROGRESS' });
-    expect(plan('unknown_execute', after(conflict))).toEqual({ kind: 'send_cancel', keyNumber: 2 });
+    expect(plan('unknown_execute', afterCancels(conflict))).toEqual({ kind: 'send_cancel', keyNumber: 2 });
     const spent = cancel({ keyNumber: 3, permittedAt: NOW - seconds(240) });
-    expect(plan('unknown_execute', after(spent))).toEqual({ kind: 'send_cancel', keyNumber: 4 });
+    expect(plan('unknown_execute', afterCancels(spent))).toEqual({ kind: 'send_cancel', keyNumber: 4 });
     const again = [cancel({ permittedAt: NOW - seconds(250) }), cancel({ permittedAt: NOW - seconds(40) })];
-    expect(plan('unknown_execute', after(...again))).toEqual({ kind: 'send_cancel', keyNumber: 2 });
+    expect(plan('unknown_execute', afterCancels(...again))).toEqual({ kind: 'send_cancel', keyNumber: 2 });
   });
 
   test('asked to wait: waits', () => {
     const limited = cancel({ outcome: 'no_effect', code: 'RATE_LIMITED', retryAt: NOW + seconds(3) });
-    expect(plan('unknown_execute', after(limited))).toEqual(SLEEP_TO_LOOK_UP);
+    expect(plan('unknown_execute', afterCancels(limited))).toEqual(SLEEP_TO_LOOK_UP);
   });
 });
 
@@ -297,7 +341,9 @@ describe('own reply: no effect × unknown_execute', () => {
     ['API_KEY_INVALID', 'paused', 'all'],
     ['API_KEY_READ_ONLY', 'paused', 'all'],
   ] as const)('%s, all resolved: created again, the order watches as %s', (code, reason, pause) => {
-    expect(plan('unknown_execute', withSends('unknown_execute', refused(code)))).toEqual(refusedPlan(reason, code, pause));
+    expect(plan('unknown_execute', withSends('unknown_execute', refused(code)))).toEqual(
+      refusedPlan(reason, code, pause),
+    );
   });
 
   test('unsent is resolved as well', () => {

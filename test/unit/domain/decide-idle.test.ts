@@ -7,11 +7,14 @@ function plan(order: Partial<Order>, around: Partial<Situation> = {}) {
   return decide(aSituation({ order: anOrder(order), ...around }), NOW, TIMING);
 }
 
-test.each<OrderStatus>(['executed', 'cancelled', 'expired', 'failed'])('an order that is %s is done, whatever lies around', (status) => {
-  expect(plan({ status })).toEqual({ kind: 'done' });
-  const attempt = attemptIn('unknown_execute', { observed: 'claimed' });
-  expect(plan({ status, expiresAt: NOW - 1 }, { attempt, isLookWanted: true })).toEqual({ kind: 'done' });
-});
+test.each<OrderStatus>(['executed', 'cancelled', 'expired', 'failed'])(
+  'an order that is %s is done, whatever lies around',
+  (status) => {
+    expect(plan({ status })).toEqual({ kind: 'done' });
+    const attempt = attemptIn('unknown_execute', { observed: 'claimed' });
+    expect(plan({ status, expiresAt: NOW - 1 }, { attempt, isLookWanted: true })).toEqual({ kind: 'done' });
+  },
+);
 
 describe('accepted', () => {
   test('begins to watch', () => {

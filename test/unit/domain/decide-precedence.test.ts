@@ -19,7 +19,11 @@ function plan(
   over: Partial<Attempt> = {},
   around: Partial<Situation> = {},
 ): Action {
-  return decide(aSituation({ order: orderIn(column, order), attempt: attemptIn(column, over), ...around }), NOW, TIMING);
+  return decide(
+    aSituation({ order: orderIn(column, order), attempt: attemptIn(column, over), ...around }),
+    NOW,
+    TIMING,
+  );
 }
 
 function fence(to: string, reason: string) {
@@ -75,10 +79,13 @@ describe('key older than 240 s', () => {
     expect(plan('executing', {}, { sends: [aSend(accepted)] })).toEqual(SLEEP_TO_LOOK_UP);
   });
 
-  test.each(['absent', 'unavailable', 'pending'] as const)('× unknown_execute, %s: cancelled at Conduit, no send', (result) => {
-    const sends = [aSend({ operation: 'execute', permittedAt: NOW - seconds(240) })];
-    expect(plan('unknown_execute', {}, { sends, lookup: { result, begunAt: NOW - seconds(1) } })).toEqual(CANCEL);
-  });
+  test.each(['absent', 'unavailable', 'pending'] as const)(
+    '× unknown_execute, %s: cancelled at Conduit, no send',
+    (result) => {
+      const sends = [aSend({ operation: 'execute', permittedAt: NOW - seconds(240) })];
+      expect(plan('unknown_execute', {}, { sends, lookup: { result, begunAt: NOW - seconds(1) } })).toEqual(CANCEL);
+    },
+  );
 });
 
 describe('what comes first', () => {
@@ -101,27 +108,39 @@ describe('what comes first', () => {
     expect(plan(column, order, { observed: 'claimed' })).toEqual({ kind: 'record', record: { kind: 'adopt_claimed' } });
   });
 
-  test.each(COLUMNS)('× %s: an end without effect before expiry; where the order goes is judged under the lock', (column) => {
-    const over = { ...succeeded, end: { kind: 'cancelled', reason: 'expired' } } as const;
-    for (const order of [OVERDUE, AT_FENCE, REFUSED])
-      expect(plan(column, order, over)).toMatchObject({ record: { kind: 'close_without_effect' } });
-  });
+  test.each(COLUMNS)(
+    '× %s: an end without effect before expiry; where the order goes is judged under the lock',
+    (column) => {
+      const over = { ...succeeded, end: { kind: 'cancelled', reason: 'expired' } } as const;
+      for (const order of [OVERDUE, AT_FENCE, REFUSED])
+        expect(plan(column, order, over)).toMatchObject({ record: { kind: 'close_without_effect' } });
+    },
+  );
 
-  test.each(['prepared', 'unknown_create'] as const)('× %s: a stored order is adopted before the fence closes it', (column) => {
-    const over = { conduitOrderId: 'ord_1', observed: 'pending' } as const;
-    for (const order of [OVERDUE, REFUSED])
-      expect(plan(column, order, over)).toMatchObject({ record: { kind: 'adopt_created' } });
-  });
+  test.each(['prepared', 'unknown_create'] as const)(
+    '× %s: a stored order is adopted before the fence closes it',
+    (column) => {
+      const over = { conduitOrderId: 'ord_1', observed: 'pending' } as const;
+      for (const order of [OVERDUE, REFUSED])
+        expect(plan(column, order, over)).toMatchObject({ record: { kind: 'adopt_created' } });
+    },
+  );
 
   test('× unknown_execute: stored refusals before expiry and cancel; the fence follows', () => {
     const refused = { operation: 'execute', outcome: 'no_effect', code: 'INSUFFICIENT_FUNDS' } as const;
     for (const order of [OVERDUE, REFUSED])
-      expect(plan('unknown_execute', order, { sends: [aSend(refused)] })).toMatchObject({ record: { kind: 'execute_refused' } });
+      expect(plan('unknown_execute', order, { sends: [aSend(refused)] })).toMatchObject({
+        record: { kind: 'execute_refused' },
+      });
   });
 
   test.each(EARLY)('× %s: expiry and a refused cancel before replies, pauses, accounts and keys', (column) => {
     const sends = [
-      aSend({ outcome: column === 'prepared' ? 'no_effect' : 'unknown', code: 'VALIDATION_ERROR', permittedAt: NOW - seconds(999) }),
+      aSend({
+        outcome: column === 'prepared' ? 'no_effect' : 'unknown',
+        code: 'VALIDATION_ERROR',
+        permittedAt: NOW - seconds(999),
+      }),
     ];
     const around = { isPaused: true, areAccountsActive: false, gateClosedUntil: NOW + seconds(60) };
     expect(plan(column, AT_FENCE, { sends }, around)).toEqual(fence('watching', 'expiring'));
@@ -133,8 +152,8 @@ describe('what comes first', () => {
   });
 });
 
-describe('no rate is ever acted on twice', () => {
-  // Whatever was stored, one state gives one plan: a second reader of the same rows comes to the same.
+describe('one state, one plan', () => {
+  // A second hand that reads the same rows comes to the same plan, and reading changes nothing.
   test.each(COLUMNS)('× %s: the plan is a function of its facts', (column) => {
     const attempt = attemptIn(column);
     const situation = aSituation({ order: orderIn(column), attempt });

@@ -38,13 +38,16 @@ describe('pending, unclaimed', () => {
     expect(plan('unknown_create', found)).toEqual({ kind: 'record', record: { kind: 'adopt_created', isLost: false } });
   });
 
-  test.each(['accepted', 'exists', 'unknown'] as const)('× prepared, a create replied %s: adopted as ours', (outcome) => {
-    const sends = [aSend({ outcome, repliedAt: NOW - seconds(5) })];
-    expect(plan('prepared', { ...found, sends })).toEqual({
-      kind: 'record',
-      record: { kind: 'adopt_created', isLost: false },
-    });
-  });
+  test.each(['accepted', 'exists', 'unknown'] as const)(
+    '× prepared, a create replied %s: adopted as ours',
+    (outcome) => {
+      const sends = [aSend({ outcome, repliedAt: NOW - seconds(5) })];
+      expect(plan('prepared', { ...found, sends })).toEqual({
+        kind: 'record',
+        record: { kind: 'adopt_created', isLost: false },
+      });
+    },
+  );
 
   test('× prepared, every create refused by its own reply: a lost row', () => {
     const sends = [aSend({ outcome: 'no_effect', code: 'RATE_LIMITED', repliedAt: NOW - seconds(5) })];
