@@ -47,6 +47,7 @@ create table transactions (
   orphan_until timestamptz,
   orphan_closed_at timestamptz,
   orphan_audited_at timestamptz,
+  orphan_alarmed_at timestamptz,
   created_at timestamptz not null default app_now(),
   updated_at timestamptz not null default app_now(),
   unique (order_id, attempt),
@@ -64,6 +65,7 @@ comment on column transactions.end_first_read_at is 'When the end was first read
 comment on column transactions.lookup_result is 'What the newest look-up said, stale or not: bookkeeping.';
 comment on column transactions.closed_by is 'fence: closed by us before any effect was possible. reading: closed on the provider''s word.';
 comment on column transactions.orphan_until is 'Set when a closed attempt may have left an order at the provider, which is followed to its end.';
+comment on column transactions.orphan_alarmed_at is 'Money was seen moving under this closed attempt, and people were called.';
 comment on column transactions.orphan_audited_at is 'A day after an orphan was closed it is looked up once more; that keeps nothing open.';
 
 -- At most one live attempt and one success per order: the database''s own half of "once".

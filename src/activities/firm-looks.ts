@@ -1,5 +1,5 @@
 import type { RedisHints } from '../clients/redis-hints.ts';
-import { type MissedLook, prepareAttempt, recordMiss } from '../db/looks.ts';
+import { type MissedLook, postponeLook, prepareAttempt, recordMiss } from '../db/looks.ts';
 import type { OrderRow } from '../db/orders.ts';
 import { applyRecord } from '../db/records.ts';
 import { loadSituation } from '../db/situations.ts';
@@ -36,7 +36,11 @@ export function createFirmLooks(deps: FirmLookDeps): Pick<Activities, 'takeFirmL
     if (situation.isPaused) return miss(row, seen, 'paused', `paused:v${seen.version}`);
     if (!situation.areAccountsActive) return miss(row, seen, 'account_changed', `account:v${seen.version}`);
     if (situation.gateClosedUntil !== null) return said('gate_closed');
-    if (await hints.isThrottled(orderId)) return said('throttled');
+    if (await hints.isThrottled(orderId)) {
+      // Otherwise an own look that is due would be asked for again and again until the throttle ends.
+      await postponeLook(db, orderId, quietMs);
+      return said('throttled');
+    }
     const lock = await hints.lockOrder(orderId);
     if (lock === 'held') return said('busy');
     try {

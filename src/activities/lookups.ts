@@ -1,3 +1,4 @@
+import type { FoundOrder } from '../clients/conduit/orders.ts';
 import { type AttemptRow, findAttempt, setNextLookup } from '../db/attempts.ts';
 import { findOrder, type OrderRow } from '../db/orders.ts';
 import { closeGate, pairBook } from '../db/rate-watch.ts';
@@ -16,7 +17,9 @@ import type { TransferDeps } from './transfers.ts';
 /** What Conduit says of an attempt's order, before anything is concluded from it. */
 export type Found =
   | { readonly kind: 'found'; readonly reading: ProviderReading }
-  | { readonly kind: 'absent' | 'ambiguous' | 'unavailable' }
+  | { readonly kind: 'absent' | 'unavailable' }
+  /** The orders under our reference, where that is what is wrong. */
+  | { readonly kind: 'ambiguous'; readonly orders: readonly FoundOrder[] }
   | { readonly kind: 'rate_limited'; readonly retryAfterMs: number };
 
 /** Looks a live attempt up and stores what was read; the loop decides on the row, not on this result. */
@@ -69,7 +72,7 @@ export async function findAtProvider(deps: TransferDeps, order: OrderRow, attemp
       attempt: attempt.attempt,
       code: 'other_organisation',
     });
-    return { kind: 'ambiguous' };
+    return { kind: 'ambiguous', orders: [] };
   }
   const key = sendKey(attemptReference(order.id, attempt.attempt), 'create', 1);
   const id = attempt.conduitOrderId ?? hintedId(await deps.hints.readReply(key));
@@ -90,7 +93,7 @@ export async function findAtProvider(deps: TransferDeps, order: OrderRow, attemp
   if (!second) return read(deps, order, match.order, match.raw);
   await setPause(deps, 'all', 'two_orders_under_reference', false);
   deps.bell.page('two_orders_under_reference', { order_id: order.id, attempt: attempt.attempt });
-  return { kind: 'ambiguous' };
+  return { kind: 'ambiguous', orders: matches.orders };
 }
 
 /** The order's id in a reply that was kept; whatever else stands there is no hint. */

@@ -1,6 +1,6 @@
 import type { AttemptRow } from '../db/attempts.ts';
 import { findOrder, newestOrder, type OrderRow } from '../db/orders.ts';
-import { closeOrphan, customerOfAccount, dueOrphans, failForOrphan, reopenOrphan } from '../db/orphans.ts';
+import { alarmForOrphan, closeOrphan, customerOfAccount, dueOrphans, reopenOrphan } from '../db/orphans.ts';
 import { liftPause, listPauses } from '../db/pauses.ts';
 import { pairBook } from '../db/rate-watch.ts';
 import { type ProviderReading, storeLookup } from '../db/readings.ts';
@@ -12,7 +12,7 @@ import { observedOf } from '../domain/provider-order.ts';
 import { orphanLookupDueAt } from '../domain/timing.ts';
 import type { Activities } from './interface.ts';
 import { type Found, findAtProvider } from './lookups.ts';
-import { setPause, takeQuote } from './provider.ts';
+import { takeQuote } from './provider.ts';
 import { cancelAtProvider, type TransferDeps } from './transfers.ts';
 
 export interface OrphanDeps extends TransferDeps {
@@ -24,10 +24,6 @@ const DAY_S = 86_400;
 
 function isMoneyMoving({ order, linked }: ProviderReading): boolean {
   return order.isClaimed || order.status === 'succeeded' || (order.status === 'failed' && linked === 'completed');
-}
-
-function wasSeenMoving({ observed }: AttemptRow): boolean {
-  return observed === 'claimed' || observed === 'terminal';
 }
 
 /** Follows what closed attempts left at the provider to its end, and tries whether pauses of our own making have healed. */
@@ -55,14 +51,13 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'followOrphans
     const found = await findAtProvider(deps, order, attempt);
     if (found.kind === 'rate_limited') return 'gate_closed';
     // The alarm comes before the reading is kept: a crash between the two rings it again instead of never.
-    if (found.kind === 'found' && isMoneyMoving(found.reading) && !wasSeenMoving(attempt))
-      await raiseAlarm(order, attempt);
+    const isAnswered = found.kind !== 'found' || !isMoneyMoving(found.reading) || (await raiseAlarm(order, attempt));
     await keep(attempt, found, begunAt);
     bell.log.info(
       { event: 'orphan_followed', order_id: order.id, attempt: attempt.attempt, status: found.kind },
       `orphan: ${found.kind}`,
     );
-    return conclude(order, attempt, found, begunAt);
+    return isAnswered ? conclude(order, attempt, found, begunAt) : 'open';
   }
 
   async function keep(
@@ -92,6 +87,11 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'followOrphans
       await closeOrphan(db, order.id, attempt.attempt);
       return 'ended';
     }
+    if (found.kind === 'ambiguous') {
+      for (const { order: twin } of found.orders) {
+        if (observedOf(twin) === 'pending') await cancelAgain(order, { ...attempt, conduitOrderId: twin.id }, true);
+      }
+    }
     if (found.kind !== 'found') return 'open';
     const { order: theirs, linked } = found.reading;
     if (observedOf(theirs) === 'pending') {
@@ -104,23 +104,29 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'followOrphans
     return 'ended';
   }
 
-  /** Money moves under a reference that we had closed: exactly what must not be. Everything stops until a person has looked. */
-  async function raiseAlarm(order: OrderRow, attempt: AttemptRow): Promise<void> {
-    await setPause(deps, 'all', 'orphan_executed', false);
-    const failed = await failForOrphan(db, order.id, attempt.attempt);
-    bell.page('orphan_executed', { order_id: order.id, attempt: attempt.attempt, status: failed?.order.status });
+  /**
+   * Money moves under a reference that we had closed: exactly what must not be. True once the order has ended; until then
+   * every pass asks again, whatever was read before.
+   */
+  async function raiseAlarm(order: OrderRow, attempt: AttemptRow): Promise<boolean> {
+    const alarm = await alarmForOrphan(db, order.id, attempt.attempt, timing);
+    if (alarm?.isNew) {
+      bell.page('orphan_executed', { order_id: order.id, attempt: attempt.attempt, status: alarm.order.status });
+    }
     await deps.cacheOrder(order.id);
+    return !alarm || alarm.order.closedAt !== null;
   }
 
   /** Cancelling twice is harmless; a new key once the old one was refused or may be forgotten. */
-  async function cancelAgain(order: OrderRow, attempt: AttemptRow): Promise<void> {
+  async function cancelAgain(order: OrderRow, attempt: AttemptRow, isTwin = false): Promise<void> {
     const cancels = (await sendsOfAttempt(db, order.id, attempt.attempt)).filter(
       ({ operation }) => operation === 'cancel',
     );
     const last = cancels.at(-1);
+    // A key belongs to one order of theirs; of two under one reference each cancel has its own.
     const isSpent =
       last && ((isUnresolved(last) && last.code !== null) || Date.now() - last.permittedAt > timing.resendWindowMs);
-    await cancelAtProvider(deps, order, attempt, last ? last.keyNumber + (isSpent ? 1 : 0) : 1);
+    await cancelAtProvider(deps, order, attempt, last ? last.keyNumber + (isSpent || isTwin ? 1 : 0) : 1);
   }
 
   async function probePauses(): Promise<number> {

@@ -7,6 +7,7 @@ import { type Database, inTransaction } from './client.ts';
 import type { OrderPatch } from './orders.ts';
 import { lockOrder } from './orders.ts';
 import { isPausedUnderLock } from './pauses.ts';
+import { isMovingElsewhere } from './permits.ts';
 import { type TransitionResult, transitionLocked } from './transition.ts';
 
 export interface MissedLook {
@@ -88,7 +89,7 @@ export async function prepareAttempt(
         patch: { reason: null, providerCode: null, look: hit.look },
       },
       async () => {
-        if (order.cancelRefusedAt !== null) return false;
+        if (order.cancelRefusedAt !== null || (await isMovingElsewhere(tx, orderId, attempt))) return false;
         await insertAttempt(tx, {
           orderId,
           attempt,
@@ -112,4 +113,11 @@ export async function prepareAttempt(
       },
     );
   });
+}
+
+/** Moves the order's own look to at least `byMs` from now. Bookkeeping: no version, no event. */
+export async function postponeLook(db: Database, orderId: string, byMs: number): Promise<void> {
+  await db`
+    update orders set look_due_at = greatest(look_due_at, app_now() + ${byMs} * interval '1 millisecond')
+    where order_id = ${orderId}`;
 }

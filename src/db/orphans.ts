@@ -1,7 +1,10 @@
-import { ATTEMPT_COLUMNS, type AttemptRow } from './attempts.ts';
+import type { Timing } from '../domain/timing.ts';
+import { ATTEMPT_COLUMNS, type AttemptRow, findLiveAttempt } from './attempts.ts';
 import { type Database, inTransaction } from './client.ts';
-import { lockOrder } from './orders.ts';
-import { type TransitionResult, transitionLocked } from './transition.ts';
+import { lockOrder, type OrderRow } from './orders.ts';
+import { addPause } from './pauses.ts';
+import { fenceAttempt } from './records.ts';
+import { transitionLocked } from './transition.ts';
 
 /** Closed attempts whose order at the provider is due for a look: open orphans, and closed ones for their one audit. */
 export async function dueOrphans(db: Database, limit: number, auditAfterMs: number): Promise<AttemptRow[]> {
@@ -28,15 +31,31 @@ export async function reopenOrphan(db: Database, orderId: string, attempt: numbe
     where order_id = ${orderId} and attempt = ${attempt}`;
 }
 
+export interface OrphanAlarm {
+  /** False when this orphan has rung before: people know, and what a person resumed stays resumed. */
+  readonly isNew: boolean;
+  readonly order: OrderRow;
+}
+
 /**
- * Money moved under a closed attempt's reference: an order that is still open ends failed, so that no further attempt follows.
- * The facts stand beside the closed attempt. Null when there is no such order.
+ * Money moved under a closed attempt's reference. An order that is still open ends failed, its live attempt fenced with it, so
+ * that nothing further follows; the first time everything is paused as well. An attempt that may be executing cannot be fenced:
+ * then the order stays, no permit is given under the evidence, and the next pass asks again. Null when there is no such order.
  */
-export async function failForOrphan(db: Database, orderId: string, attempt: number): Promise<TransitionResult | null> {
+export async function alarmForOrphan(
+  db: Database,
+  orderId: string,
+  attempt: number,
+  timing: Timing,
+): Promise<OrphanAlarm | null> {
   return inTransaction(db, async (tx) => {
     const order = await lockOrder(tx, orderId);
     if (!order) return null;
-    return transitionLocked(
+    const marked = await tx`
+      update transactions set orphan_alarmed_at = app_now()
+      where order_id = ${orderId} and attempt = ${attempt} and orphan_alarmed_at is null`;
+    const live = await findLiveAttempt(tx, orderId);
+    const done = await transitionLocked(
       tx,
       order,
       {
@@ -47,9 +66,11 @@ export async function failForOrphan(db: Database, orderId: string, attempt: numb
         attempt,
         patch: { reason: 'orphan_executed' },
       },
-      // A later attempt that is live may itself be on its way: closing it is not ours to do here, and everything is paused.
-      async () => (await tx`select 1 from transactions where order_id = ${orderId} and closed_at is null`).length === 0,
+      async () => !live || fenceAttempt(tx, orderId, live.attempt, 'cancelled', timing),
     );
+    const isNew = marked.count === 1;
+    if (isNew) await addPause(tx, { scope: 'all', reason: 'orphan_executed', automatic: true, healsByProbe: false });
+    return { isNew, order: done.order };
   });
 }
 

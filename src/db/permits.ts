@@ -123,7 +123,15 @@ async function isAllowed(
     operation === 'create'
       ? await createConditions(tx, order, attempt, timing)
       : await executeConditions(tx, order, attempt, timing);
-  return rows.length === 1;
+  return rows.length === 1 && !(await isMovingElsewhere(tx, order.id, attempt));
+}
+
+/** Whether money was seen to move under another attempt of the order: then nothing more is ever sent for it. */
+export async function isMovingElsewhere(tx: Transaction, orderId: string, attempt: number): Promise<boolean> {
+  const rows = await tx`
+    select 1 from transactions where order_id = ${orderId} and attempt <> ${attempt}
+      and (observed = 'claimed' or end_kind = 'succeeded' or end_linked in ('open', 'completed')) limit 1`;
+  return rows.length > 0;
 }
 
 function createConditions(tx: Transaction, order: OrderRow, attempt: number, timing: Timing) {

@@ -34,7 +34,7 @@ function reads(summary: string, priorityKey: number, secondMs: number) {
 
 /** After a request that changed nothing, the plan may be the same again: never ask for it more than once a second. */
 const REST_MS = 1_000;
-const WITHOUT_EFFECT = new Set(['refused', 'busy', 'failed', 'gate_closed']);
+const WITHOUT_EFFECT = new Set(['refused', 'superseded', 'throttled', 'busy', 'failed', 'gate_closed']);
 
 /** Carries out one request to Conduit. Never throws: a failed activity is a result, and the rows know what became of it. */
 export async function runErrand(orderId: string, step: Step & { next: Errand }): Promise<ErrandResult> {

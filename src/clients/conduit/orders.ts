@@ -8,7 +8,7 @@ import { storableValue } from './reply.ts';
 import { OrderBody, PageBody, TransactionBody } from './schemas.ts';
 
 /** An order as read, with its body for the record. */
-interface FoundOrder {
+export interface FoundOrder {
   readonly order: ProviderOrder;
   readonly raw: unknown;
 }
