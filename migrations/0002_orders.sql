@@ -61,6 +61,7 @@ create index orders_watching_up on orders (pair, trigger_rate, next_check_at) wh
 create index orders_watching_down on orders (pair, trigger_rate, next_check_at) where status = 'watching' and direction = '<=';
 create index orders_look_due on orders (pair, look_due_at) where status = 'watching';
 create index orders_open_expiry on orders (expires_at) where closed_at is null;
+create index orders_closed on orders (closed_at) where closed_at is not null;
 create index orders_open_pair on orders (pair, created_at) where closed_at is null;
 
 -- The state machine, held by the database itself: no code path, stale or new, may take another edge.

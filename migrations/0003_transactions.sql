@@ -71,6 +71,8 @@ comment on column transactions.orphan_audited_at is 'A day after an orphan was c
 -- At most one live attempt and one success per order: the database''s own half of "once".
 create unique index transactions_one_live on transactions (order_id) where status in ('prepared', 'created', 'executing');
 create unique index transactions_one_success on transactions (order_id) where status = 'succeeded';
+create index transactions_unknown on transactions (unknown_since) where unknown_since is not null;
+create index transactions_to_audit on transactions (orphan_closed_at) where orphan_until is not null and orphan_audited_at is null;
 create index transactions_conduit_transaction on transactions (conduit_transaction_id);
 create index transactions_lookup_due on transactions (next_lookup_at) where status in ('prepared', 'created', 'executing');
 create index transactions_orphans on transactions (next_lookup_at) where orphan_until is not null and orphan_closed_at is null;

@@ -12,6 +12,12 @@ create table rate_observations (
 );
 comment on table rate_observations is 'Good rates only: one that the sanity guard refused is not here, so the newest row is what the next one is held against.';
 
+create table rate_baselines (
+  pair text primary key,
+  forgotten_at timestamptz not null
+);
+comment on table rate_baselines is 'A person resumed the pair: rates observed before are not held against the next one.';
+
 create table pauses (
   scope text primary key check (scope ~ '^(all|pair:.+|account:.+)$'),
   reason text not null,

@@ -24,6 +24,7 @@ export const ALERTS = [
   'overdue_expired_by_repair',
   'workflow_repaired',
   'rate_suspect',
+  'other_organisation',
 ] as const;
 export type Alert = (typeof ALERTS)[number];
 

@@ -5,6 +5,7 @@ import type { OrderRow } from '../db/orders.ts';
 import { applyRecord } from '../db/records.ts';
 import { type LoadedSituation, loadSituation } from '../db/situations.ts';
 import { decide } from '../domain/decide.ts';
+import { Decimal } from '../domain/decimal.ts';
 import type { Instant, Order } from '../domain/order.ts';
 import type { Action, RecordPlan } from '../domain/plan.ts';
 import type { Timing } from '../domain/timing.ts';
@@ -70,18 +71,25 @@ export function createAdvanceActivities({
       if (record.isForeign) bell.page('executed_without_execute', fields);
       const settled = loaded.seen.attempt === null ? null : await findAttempt(db, order.id, loaded.seen.attempt);
       const isAsLocked =
-        settled?.settledDebit === settled?.lockedDebit && settled?.settledRecipient === settled?.lockedRecipient;
+        isSame(settled?.settledDebit, settled?.lockedDebit) &&
+        isSame(settled?.settledRecipient, settled?.lockedRecipient);
       if (!isAsLocked) bell.page('settled_differs_from_lock', fields);
     }
   }
 
   async function cancelOrderForOperator(orderId: string): Promise<string> {
     const answered = await cancelOrder(db, orderId, 'operator', timing);
+    if (answered?.isNew) bell.recorded('cancel', 'cancelled', 'watching', { order_id: orderId, status: 'cancelled' });
     if (answered) await cacheOrder(orderId);
     return answered?.answer ?? 'order_not_found';
   }
 
   return { advanceOrder, cancelOrderForOperator };
+}
+
+/** Whether two amounts that should both be there are the same number. */
+function isSame(a: string | null | undefined, b: string | null | undefined): boolean {
+  return a != null && b != null && new Decimal(a).eq(b);
 }
 
 function stepOf(
@@ -91,7 +99,8 @@ function stepOf(
   timing: Timing,
 ): Step {
   const next = action.kind === 'sleep' ? ({ kind: 'sleep', waitingFor: action.waitingFor } as const) : action;
-  const wakeAt = action.kind === 'sleep' ? action.until : nextDeadline(row, now, timing);
+  const deadline = nextDeadline(row, now, timing);
+  const wakeAt = action.kind === 'sleep' ? Math.min(action.until, deadline) : deadline;
   return {
     status: row.status,
     reason: row.reason,
@@ -104,7 +113,7 @@ function stepOf(
   };
 }
 
-/** While a request is under way the run still wakes for the fence and for expiry. */
+/** Whatever a run waits for, it wakes for the fence and for expiry; after that at the latest once a minute. */
 function nextDeadline(order: Order, now: Instant, timing: Timing): Instant {
   const fenceAt = order.expiresAt - timing.sendMarginMs;
   if (now < fenceAt) return fenceAt;

@@ -103,7 +103,7 @@ export function createFirmLooks(deps: FirmLookDeps): Pick<Activities, 'takeFirmL
     if (done === 'limited') return miss(row, seen, 'attempt_limit', `limit:v${seen.version}`);
     if (done === 'paused') return miss(row, seen, 'paused', `paused:v${seen.version}`);
     if (done?.result !== 'applied') return said('superseded');
-    bell.looked('hit', { order_id: row.id, attempt: done.order.version, rate });
+    bell.looked('hit', { order_id: row.id, rate });
     await deps.cacheOrder(row.id);
     return said('hit');
   }

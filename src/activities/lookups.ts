@@ -43,7 +43,16 @@ export function createLookups(deps: TransferDeps): Pick<Activities, 'lookUpAttem
         ? begunAt + found.retryAfterMs
         : lookupDueAt(last?.permittedAt ?? attempt.createdAt, begunAt, timing);
     const reading = found.kind === 'found' ? found.reading : null;
-    await storeLookup(db, { orderId, attempt: attempt.attempt, result, begunAt, reading, nextLookupAt });
+    // "No linked transaction" counts only when it is read again half a minute later.
+    const isToReadAgain = reading?.linked === 'none';
+    await storeLookup(db, {
+      orderId,
+      attempt: attempt.attempt,
+      result,
+      begunAt,
+      reading,
+      nextLookupAt: isToReadAgain ? begunAt + 30 * timing.secondMs : nextLookupAt,
+    });
     bell.log.info(
       { event: 'lookup_stored', order_id: orderId, attempt: attempt.attempt, status: result },
       `look-up: ${result}`,
@@ -66,12 +75,13 @@ function resultOf(found: Found): LookupResult {
  */
 export async function findAtProvider(deps: TransferDeps, order: OrderRow, attempt: AttemptRow): Promise<Found> {
   if (attempt.baseUrl !== deps.baseUrl || attempt.organisation !== deps.organisation) {
-    await setPause(deps, 'all', 'other_organisation', false);
-    deps.bell.page('two_orders_under_reference', {
-      order_id: order.id,
-      attempt: attempt.attempt,
-      code: 'other_organisation',
-    });
+    const fields = { order_id: order.id, attempt: attempt.attempt, code: 'other_organisation' };
+    // Nothing is sent for a closed attempt any more, so only a live one stops everything.
+    if (attempt.closedBy !== null) deps.bell.alert('other_organisation', fields);
+    else {
+      await setPause(deps, 'all', 'other_organisation', false);
+      deps.bell.page('two_orders_under_reference', fields);
+    }
     return { kind: 'ambiguous', orders: [] };
   }
   const key = sendKey(attemptReference(order.id, attempt.attempt), 'create', 1);

@@ -1,5 +1,5 @@
 import type { AttemptRow } from '../db/attempts.ts';
-import { findOrder, newestOrder, type OrderRow } from '../db/orders.ts';
+import { findOrder, type OrderRow, orderToProbe } from '../db/orders.ts';
 import { alarmForOrphan, closeOrphan, customerOfAccount, dueOrphans, reopenOrphan } from '../db/orphans.ts';
 import { liftPause, listPauses } from '../db/pauses.ts';
 import { pairBook } from '../db/rate-watch.ts';
@@ -34,7 +34,14 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'followOrphans
     const counts = { followed: 0, ended: 0, healed: 0 };
     for (const attempt of await dueOrphans(db, BATCH, DAY_S * timing.secondMs)) {
       deps.heartbeat();
-      const outcome = await followOne(attempt);
+      // One that cannot be followed now must not hold up the others: it stays due.
+      const outcome = await followOne(attempt).catch((err: unknown) => {
+        bell.log.warn(
+          { event: 'dependency_unavailable', err, order_id: attempt.orderId },
+          'an orphan could not be followed',
+        );
+        return 'open' as const;
+      });
       if (outcome === 'gate_closed') break;
       counts.followed += 1;
       if (outcome === 'ended') counts.ended += 1;
@@ -133,7 +140,7 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'followOrphans
     let healed = 0;
     for (const pause of await listPauses(db)) {
       deps.heartbeat();
-      if (!pause.healsByProbe || !(await isHealed(pause.scope))) continue;
+      if (!pause.healsByProbe || !(await isHealed(pause.scope).catch(() => false))) continue;
       if (await liftPause(db, pause.scope, true)) healed += 1;
       bell.log.warn({ event: 'pause_lifted', scope: pause.scope }, 'a probe succeeded, the pause is lifted');
     }
@@ -145,10 +152,13 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'followOrphans
       const accountId = scope.slice('account:'.length);
       return (await deps.conduit.probeAccount(accountId, await customerOfAccount(db, accountId))) === 'alive';
     }
-    const order = await newestOrder(db);
+    const order = await orderToProbe(db);
     if (!order) return false;
+    const { gateClosedUntil } = await pairBook(db, order.pair);
+    if (gateClosedUntil !== null) return false;
     const quote = await takeQuote(deps, order.pair, { ...parsePair(order.pair), amount: order.amount });
-    return quote.kind === 'good';
+    // Whatever it says of the rate or the pair: Conduit has let us in.
+    return quote.kind !== 'ours' && quote.kind !== 'unavailable' && quote.kind !== 'gate_closed';
   }
 
   return { followOrphans };

@@ -2,7 +2,7 @@ import type { RedisHints } from '../clients/redis-hints.ts';
 import {
   claimCrossed,
   insertObservation,
-  newestObservation,
+  type Observation,
   oldestAmounts,
   pairBook,
   scheduleLooks,
@@ -39,37 +39,39 @@ const MAX_AMOUNTS = 3;
 /** Above the first somebody should look; above the second the margin's share for clock error is spent. */
 const SKEW_ALERT_MS = 2_000;
 const SKEW_PAUSE_MS = 3_000;
-/** After a change of spread or fee, the pair's orders look again within this time. */
-const RELOOK_MS = 3_600_000;
 
 /** One tick of a pair: an indicative quote, kept where everybody finds it, and the sweep of the orders it wakes. */
 export function createRateWatch(deps: RateWatchDeps): Pick<Activities, 'tickRateWatch'> {
   const { db, hints, runs, bell, rateRefreshMs } = deps;
+  /** Half of what the provider takes in an interval: the rest is for transfers. */
+  const budget = Math.max(1, Math.min(MAX_WOKEN, Math.floor((deps.callsPerSecond * rateRefreshMs) / 2_000)));
 
   async function tickRateWatch(pair: string, dueAt: number): Promise<TickResult> {
+    // Taken before the database's clock is read: a standstill in between must not look like a clock that runs ahead.
+    const askedAt = performance.now();
     const book = await pairBook(db, pair);
     const nothing = { refreshMs: rateRefreshMs, openOrders: book.openOrders, rate: null, woken: 0 };
     if (book.openOrders === 0) return { ...nothing, fault: 'no_open_order' };
     if (book.gateClosedUntil !== null) return { ...nothing, fault: 'gate_closed' };
-    const askedAt = performance.now();
     const quote = await indicativeQuote(pair);
     deps.heartbeat();
     if (quote.kind !== 'good') return { ...nothing, fault: await faultOf(quote) };
 
     if (quote.serverDate !== null) await noticeSkew(quote.serverDate, book.now, performance.now() - askedAt);
     const { option } = quote;
-    await noticeNewTerms(pair, option);
-    await insertObservation(db, {
+    const observation = {
       pair,
       referenceRate: option.referenceRate,
       endUserRate: option.endUserRate,
       spreadBps: option.spreadBps,
       fixedFee: fixedFeeOf(option),
       quoteId: option.quoteId,
-    });
+    };
+    await insertObservation(db, observation);
     await hints.keepRate(pair, option.referenceRate, Math.round(1.5 * rateRefreshMs));
     bell.log.debug({ event: 'rate_watched', pair, rate: option.referenceRate }, 'indicative quote');
     const woken = book.isPaused ? 0 : await sweep(pair, option.referenceRate, dueAt);
+    await refreshTriggers(observation);
     return { ...nothing, rate: option.referenceRate, woken, fault: null };
   }
 
@@ -102,18 +104,22 @@ export function createRateWatch(deps: RateWatchDeps): Pick<Activities, 'tickRate
     return quote.kind === 'unusable' ? quote.fault : quote.kind;
   }
 
-  /** Triggers were made from older terms: when spread or fee change, every order of the pair looks again for itself. */
-  async function noticeNewTerms(pair: string, option: QuoteOption): Promise<void> {
-    const before = await newestObservation(db, pair);
-    const isSame =
-      !before ||
-      (new Decimal(before.spreadBps).eq(option.spreadBps) && new Decimal(before.fixedFee).eq(fixedFeeOf(option)));
-    if (!isSame) await scheduleLooks(db, pair, option.referenceRate, RELOOK_MS);
+  /** Triggers were made from older terms: when spread or fee change, every order of the pair looks again, a share a tick. */
+  async function refreshTriggers(observation: Observation): Promise<void> {
+    const limit = Math.max(1, Math.floor(budget / 2));
+    try {
+      await scheduleLooks(db, { ...observation, overMs: rateRefreshMs, limit });
+    } catch (err) {
+      // The next tick asks again; this one has already done what cannot wait.
+      bell.log.warn(
+        { event: 'dependency_unavailable', err, pair: observation.pair },
+        'own looks could not be scheduled',
+      );
+    }
   }
 
   /** Claims page by page and signals what was claimed. Bounded, so that a market that moves at once cannot spend every call. */
   async function sweep(pair: string, rate: string, dueAt: Instant): Promise<number> {
-    const budget = Math.max(1, Math.min(MAX_WOKEN, Math.floor((deps.callsPerSecond * rateRefreshMs) / 2_000)));
     const quietMs = Math.round(QUIET_SHARE * rateRefreshMs);
     let woken = 0;
     while (woken < budget) {

@@ -72,7 +72,12 @@ export function createReconcile(deps: ReconcileDeps): Pick<Activities, 'reconcil
     counts.signalled += await forEach(expiredIds, (id) => signal(id, 'orderChanged'));
     counts.started += await forEach(await ordersWithoutProgress(db, BATCH), start);
     counts.signalled += await forEach(await overdueLookups(db, BATCH), (id) => signal(id, 'attemptDue'));
-    const closed = await openAmong(db, await runs.recentlyClosedOrders());
+    // Visibility is a convenience: without it the rotating slice finds the same orders, only later.
+    const closedRuns = await runs.recentlyClosedOrders().catch((err: unknown) => {
+      bell.log.warn({ event: 'dependency_unavailable', err }, 'visibility does not answer');
+      return [];
+    });
+    const closed = await openAmong(db, closedRuns);
     counts.disagreements += await forEach(closed, start);
     const ended = await recentlyEnded(db, BATCH);
     counts.disagreements += await forEach(

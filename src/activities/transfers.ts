@@ -145,6 +145,10 @@ async function keepSendReply(deps: TransferDeps, sent: Sent, result: SendResult)
   const stored = await tryToStore(deps, () =>
     storeSendReply(db, { orderId: order.id, attempt: attempt.attempt, sendId: sent.sendId, operation, reply, reading }),
   );
+  if (stored === 'second_order') {
+    await setPause(deps, 'all', 'two_orders_under_reference', false);
+    bell.page('two_orders_under_reference', fields);
+  }
   if (stored === 'late' && operation === 'execute') {
     await setPause(deps, 'all', 'late_execute_reply', false);
     bell.page('late_execute_reply', fields);

@@ -1,4 +1,4 @@
-import { Duration, type Message, PubSub, SubscriptionCloseBehaviors, v1 } from '@google-cloud/pubsub';
+import { PubSub, type protos, v1 } from '@google-cloud/pubsub';
 
 export interface OutgoingMessage {
   readonly data: Buffer;
@@ -7,33 +7,13 @@ export interface OutgoingMessage {
 
 export interface IncomingMessage {
   readonly id: string;
+  /** Names this delivery of it, when it is acknowledged or given back. */
+  readonly ackId: string;
   readonly data: Buffer;
   readonly attributes: Readonly<Record<string, string>>;
   /** 1 for the first delivery; how often it was tried before it is forwarded to the dead letters. */
   readonly deliveryAttempt: number;
   readonly publishedAt: Date;
-}
-
-/** `ack`: it is done, never deliver it again. `nack`: deliver it again, later. */
-export type Verdict = 'ack' | 'nack';
-
-export interface SubscribeOptions {
-  /** Handlers at work at the same time, and about how many messages are held here. */
-  readonly maxInFlight: number;
-  /** About how many bytes of messages are held here. */
-  readonly maxBytes: number;
-  /** Decides about one message; throwing means `nack`. */
-  readonly handle: (message: IncomingMessage) => Promise<Verdict>;
-  /** The stream ended by itself, and will not come back. */
-  readonly onEnd: (error: unknown) => void;
-}
-
-export interface OpenSubscription {
-  isOpen(): boolean;
-  /** Milliseconds since the last message, or since it was opened. */
-  silentMs(): number;
-  /** Takes no more messages, gives back those not begun, and waits for the handlers and their acks, 15 s at most. */
-  close(): Promise<void>;
 }
 
 export interface PubsubSettings {
@@ -54,9 +34,10 @@ const ACK_DEADLINE_S = 20;
 const MAX_DELIVERY_ATTEMPTS = 20;
 const RETRY_POLICY = { minimumBackoff: { seconds: 1 }, maximumBackoff: { seconds: 60 } };
 const RETENTION_S = 7 * 24 * 3_600;
-const CLOSE_DEADLINE_MS = 15_000;
+/** How long a pull waits for a first message; the emulator answers a second earlier. A stop waits for it. */
+const PULL_DEADLINE_MS = 3_000;
 
-const GRPC = { deadlineExceeded: 4, notFound: 5, alreadyExists: 6, unavailable: 14 } as const;
+const GRPC = { deadlineExceeded: 4, notFound: 5, alreadyExists: 6 } as const;
 
 export const deadLetterTopic = (topic: string) => `${topic}.dead-letter`;
 const bridgeSubscription = (topic: string) => `${topic}.bridge`;
@@ -66,6 +47,11 @@ const holdSubscription = (topic: string) => `${deadLetterTopic(topic)}.hold`;
 /**
  * Google Pub/Sub, or its emulator. Connects when it is first used. Names of topics are short ones: `order-checks`. Every call
  * ends in time and throws on failure; nothing is retried here.
+ *
+ * Messages are pulled and not streamed. The library gives a stream up for good when its subscription is not found, is known to
+ * fall silent without an error, and takes more than it was asked for; and of a bridge that was killed the emulator keeps the
+ * stream: of 60 messages it fed 45 to the dead one, and delivered them to nobody else. What was pulled comes back when its time is
+ * over, and no message is taken before there is a handler for it.
  */
 export function connectPubsub({ projectId, emulatorHost }: PubsubSettings) {
   const pubsub = new PubSub({
@@ -147,18 +133,35 @@ export function connectPubsub({ projectId, emulatorHost }: PubsubSettings) {
       }
     },
 
-    /** Whether a message waits that no stream holds. It is looked at by taking one, and given back at once. */
-    async hasWaiting(topic: string): Promise<boolean> {
+    /**
+     * Takes up to `limit` messages for {@link ACK_DEADLINE_S} seconds, waiting a little for the first; null when the answer did not
+     * come in time, which an empty subscription and a frozen server have in common.
+     */
+    async pull(topic: string, limit: number): Promise<IncomingMessage[] | null> {
       const { subscriber } = await clients;
-      const subscription = subscriptionPath(bridgeSubscription(topic));
-      const [reply] = await subscriber.pull({ subscription, maxMessages: 1, returnImmediately: true }, ONCE);
-      const ackIds = (reply.receivedMessages ?? []).map(({ ackId }) => ackId).filter((id) => typeof id === 'string');
-      if (ackIds.length > 0) await subscriber.modifyAckDeadline({ subscription, ackIds, ackDeadlineSeconds: 0 }, ONCE);
-      return ackIds.length > 0;
+      const request = { subscription: subscriptionPath(bridgeSubscription(topic)), maxMessages: limit };
+      try {
+        const [reply] = await subscriber.pull(request, { ...ONCE, timeout: PULL_DEADLINE_MS });
+        return (reply.receivedMessages ?? []).map(toIncoming);
+      } catch (error) {
+        if (codeOf(error) === GRPC.deadlineExceeded) return null;
+        throw error;
+      }
     },
 
-    /** Opens the stream of the bridge's subscription, which must be there. */
-    subscribe: (topic: string, options: SubscribeOptions) => openStream(pubsub, bridgeSubscription(topic), options),
+    /** Done: the message is not delivered again. An acknowledgement that is lost costs one more delivery. */
+    async acknowledge(topic: string, { ackId }: IncomingMessage): Promise<void> {
+      const { subscriber } = await clients;
+      const subscription = subscriptionPath(bridgeSubscription(topic));
+      await subscriber.acknowledge({ subscription, ackIds: [ackId] }, ONCE);
+    },
+
+    /** Not done: the message is delivered again after the wait that {@link RETRY_POLICY} gives it. */
+    async giveBack(topic: string, { ackId }: IncomingMessage): Promise<void> {
+      const { subscriber } = await clients;
+      const subscription = subscriptionPath(bridgeSubscription(topic));
+      await subscriber.modifyAckDeadline({ subscription, ackIds: [ackId], ackDeadlineSeconds: 0 }, ONCE);
+    },
 
     async close(): Promise<void> {
       const { publisher, subscriber } = await clients;
@@ -192,70 +195,15 @@ async function unlessPresent<T>(present: Promise<T>, create: () => Promise<unkno
   return null;
 }
 
-/**
- * The library's own close gives back what the handlers still work on, and forgets messages that its flow control held; so what
- * is at work and what waits is kept here.
- */
-function openStream(pubsub: PubSub, name: string, options: SubscribeOptions): OpenSubscription {
-  const subscription = pubsub.subscription(name, {
-    flowControl: { maxMessages: options.maxInFlight, maxBytes: options.maxBytes },
-    minAckDeadline: Duration.from({ seconds: ACK_DEADLINE_S }),
-    maxExtensionTime: Duration.from({ minutes: 5 }),
-    // One stream: its limits are then the limits of all. It comes back by itself after a break of the connection.
-    streamingOptions: { maxStreams: 1, timeout: CALL_DEADLINE_MS, retryMaxBackoff: Duration.from({ seconds: 5 }) },
-    closeOptions: {
-      behavior: SubscriptionCloseBehaviors.WaitForProcessing,
-      timeout: Duration.from({ milliseconds: CLOSE_DEADLINE_MS }),
-    },
-  });
-  const waiting: Message[] = [];
-  let inFlight = 0;
-  let isClosing = false;
-  let lastHeardAt = performance.now();
-  let lastError: unknown;
-
-  async function handle(message: Message): Promise<void> {
-    inFlight += 1;
-    const verdict = await options.handle(toIncoming(message)).catch(() => 'nack' as const);
-    if (verdict === 'ack') message.ack();
-    else message.nack();
-    inFlight -= 1;
-    next();
-  }
-  function next(): void {
-    while (inFlight < options.maxInFlight) {
-      const message = waiting.shift();
-      if (!message) return;
-      void handle(message);
-    }
-  }
-  subscription.on('error', (error) => {
-    lastError = error;
-  });
-  subscription.on('close', () => {
-    if (!isClosing) options.onEnd(lastError);
-  });
-  subscription.on('message', (message) => {
-    lastHeardAt = performance.now();
-    if (isClosing) return message.nack();
-    waiting.push(message);
-    next();
-  });
+function toIncoming({ ackId, message, deliveryAttempt }: protos.google.pubsub.v1.IReceivedMessage): IncomingMessage {
   return {
-    isOpen: () => subscription.isOpen && !isClosing,
-    silentMs: () => performance.now() - lastHeardAt,
-    async close() {
-      isClosing = true;
-      const closed = subscription.close();
-      for (const message of waiting.splice(0)) message.nack();
-      await closed;
-    },
+    id: message?.messageId ?? '',
+    ackId: ackId ?? '',
+    data: Buffer.from(message?.data ?? ''),
+    attributes: message?.attributes ?? {},
+    deliveryAttempt: deliveryAttempt ?? 0,
+    publishedAt: new Date(Number(message?.publishTime?.seconds ?? 0) * 1_000),
   };
-}
-
-function toIncoming(message: Message): IncomingMessage {
-  const { id, data, attributes, deliveryAttempt, publishTime } = message;
-  return { id, data, attributes, deliveryAttempt, publishedAt: publishTime };
 }
 
 /** The topic or the subscription is not there: it was never made, or the emulator lost it. */

@@ -77,9 +77,10 @@ export async function findOrder(sql: Sql, orderId: string): Promise<OrderRow | n
   return row ?? null;
 }
 
-/** The order placed last, open or not. */
-export async function newestOrder(sql: Sql): Promise<OrderRow | null> {
-  const [row] = await sql<OrderRow[]>`select ${orderColumns(sql)} from orders order by created_at desc limit 1`;
+/** The oldest open order, else the newest of all: what a probe of the provider asks a quote for. */
+export async function orderToProbe(sql: Sql): Promise<OrderRow | null> {
+  const [row] = await sql<OrderRow[]>`select ${orderColumns(sql)} from orders
+    order by closed_at is not null, case when closed_at is null then created_at end, created_at desc limit 1`;
   return row ?? null;
 }
 

@@ -12,7 +12,7 @@ export async function dueOrphans(db: Database, limit: number, auditAfterMs: numb
     select ${db(ATTEMPT_COLUMNS)} from transactions
     where orphan_until is not null and (
       (orphan_closed_at is null and next_lookup_at <= app_now())
-      or (orphan_audited_at is null and orphan_closed_at < app_now() - ${auditAfterMs} * interval '1 millisecond'))
+      or (orphan_audited_at is null and orphan_closed_at < (select app_now()) - ${auditAfterMs} * interval '1 millisecond'))
     order by next_lookup_at limit ${limit}`;
 }
 

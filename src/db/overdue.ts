@@ -1,4 +1,4 @@
-import type { OrderStatus } from '../domain/order.ts';
+import type { Instant, OrderStatus } from '../domain/order.ts';
 import type { Timing } from '../domain/timing.ts';
 import { findLiveAttempt } from './attempts.ts';
 import { type Database, inTransaction } from './client.ts';
@@ -9,6 +9,8 @@ import { type Actor, transitionLocked } from './transition.ts';
 /** How long after its expiry an order that its own workflow did not end is ended by repair. Never scaled. */
 const GRACE_MS = 30_000;
 const BATCH = 100;
+/** What one pass may take; the reconciler's whole pass has ten seconds. */
+const BUDGET_MS = 5_000;
 
 export interface EndedOrder {
   readonly orderId: string;
@@ -21,14 +23,26 @@ export interface EndedOrder {
  * even while Temporal is away. Never an executing one: its end is the provider's to give. Returns what it ended.
  */
 export async function expireOverdue(db: Database, timing: Timing, actor: Actor): Promise<EndedOrder[]> {
-  const overdue = await db<{ orderId: string }[]>`
-    select order_id from orders
-    where closed_at is null and status in ('accepted', 'watching') and expires_at < app_now() - ${GRACE_MS} * interval '1 millisecond'
-    order by expires_at limit ${BATCH}`;
   const ended: EndedOrder[] = [];
-  for (const { orderId } of overdue) {
-    const order = await expireOne(db, orderId, timing, actor);
-    if (order) ended.push(order);
+  const giveUpAt = performance.now() + BUDGET_MS;
+  for (let after: Instant = 0; performance.now() < giveUpAt; ) {
+    const page = await db<{ orderId: string; expiresAt: Instant }[]>`
+      select order_id, expires_at from orders
+      where closed_at is null and status in ('accepted', 'watching') and expires_at >= ${after}
+        and expires_at < (select app_now()) - ${GRACE_MS} * interval '1 millisecond'
+      order by expires_at, order_id limit ${BATCH}`;
+    let count = 0;
+    for (const { orderId } of page) {
+      // One that cannot be ended now must not stand in the way of the others; the next pass finds it again.
+      const order = await expireOne(db, orderId, timing, actor).catch(() => null);
+      if (!order) continue;
+      count += 1;
+      ended.push(order);
+    }
+    // A page of which nothing could be ended is left behind, so that the pass does not turn in place.
+    const last = page.at(-1);
+    if (!last || page.length < BATCH) break;
+    if (count === 0) after = last.expiresAt + 1;
   }
   return ended;
 }

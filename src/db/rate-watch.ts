@@ -1,5 +1,5 @@
 import type { Direction, Instant } from '../domain/order.ts';
-import type { Database } from './client.ts';
+import type { Database, Sql } from './client.ts';
 
 export interface Observation {
   readonly pair: string;
@@ -26,7 +26,9 @@ export async function insertObservation(db: Database, o: Observation): Promise<v
 export async function newestObservation(db: Database, pair: string): Promise<StoredObservation | null> {
   const [row] = await db<StoredObservation[]>`
     select pair, observed_at, reference_rate, end_user_rate, spread_bps, fixed_fee, quote_id
-    from rate_observations where pair = ${pair} order by observed_at desc limit 1`;
+    from rate_observations where pair = ${pair}
+      and observed_at > coalesce((select forgotten_at from rate_baselines where pair = ${pair}), '-infinity')
+    order by observed_at desc limit 1`;
   return row ?? null;
 }
 
@@ -88,15 +90,40 @@ export async function claimCrossed(db: Database, claim: Claim): Promise<string[]
   return rows.map(({ orderId }) => orderId);
 }
 
-/** After spread or fee changed, every trigger of the pair is old: own looks are spread over the hour, the nearest first. */
-export async function scheduleLooks(db: Database, pair: string, rate: string, overMs: number): Promise<number> {
+export interface RelookRequest extends Pick<Observation, 'pair' | 'referenceRate' | 'spreadBps' | 'fixedFee'> {
+  /** The looks of one page are spread over this time. */
+  readonly overMs: number;
+  readonly limit: number;
+}
+
+/** How far back a change of terms matters: every order looks by itself within a day. */
+const TERMS_MEMORY = '26 hours';
+
+/**
+ * After spread or fee changed, triggers made before are old: a page of the orders that have not looked since gets its own look
+ * soon, the nearest first. Asked at every tick, so that a page that failed or was locked is found again. Returns how many.
+ */
+export async function scheduleLooks(db: Database, { pair, ...terms }: RelookRequest): Promise<number> {
   const rows = await db`
-    with ranked as (
-      select order_id, row_number() over (order by abs(trigger_rate - ${rate}::numeric)) as place, count(*) over () as total
-      from orders where pair = ${pair} and status = 'watching')
-    update orders o set look_due_at = least(look_due_at, app_now() + (r.place::float8 / r.total) * ${overMs} * interval '1 millisecond')
-    from ranked r where o.order_id = r.order_id`;
+    with changed as (
+      select max(observed_at) as at from rate_observations
+      where pair = ${pair} and observed_at > (select app_now()) - ${TERMS_MEMORY}::interval
+        and (spread_bps, fixed_fee) <> (${terms.spreadBps}::numeric, ${terms.fixedFee}::numeric)),
+    page as (
+      select order_id from orders, changed
+      where pair = ${pair} and status = 'watching' and coalesce(last_attempted_at, created_at) <= changed.at
+        and look_due_at > app_now() + ${terms.overMs} * interval '1 millisecond'
+      order by abs(trigger_rate - ${terms.referenceRate}::numeric) limit ${terms.limit} for update of orders skip locked)
+    update orders set look_due_at = app_now() + random() * ${terms.overMs} * interval '1 millisecond'
+    where order_id in (select order_id from page)`;
   return rows.count;
+}
+
+/** A person has judged the pair's rate: what was held good before no longer speaks against the next one. */
+export async function forgetBaseline(sql: Sql, pair: string): Promise<void> {
+  await sql`
+    insert into rate_baselines (pair, forgotten_at) values (${pair}, app_now())
+    on conflict (pair) do update set forgotten_at = excluded.forgotten_at`;
 }
 
 /** Closes the gate for everybody until at least `forMs` from now. */

@@ -28,9 +28,10 @@ export interface SendReply {
 
 /**
  * Stores a send's own reply and what it shows, under the order's lock. Returns `late` when it is a 2xx for an attempt that was
- * closed by a fence meanwhile: the provider's order is then an orphan (again), and for an execute money may be moving.
+ * closed by a fence meanwhile: the provider's order is then an orphan (again), and for an execute money may be moving;
+ * `second_order` when it shows another order than the one that the attempt already has.
  */
-export async function storeSendReply(db: Database, sent: SendReply): Promise<'stored' | 'late'> {
+export async function storeSendReply(db: Database, sent: SendReply): Promise<'stored' | 'late' | 'second_order'> {
   return inTransaction(db, async (tx) => {
     await lockOrder(tx, sent.orderId);
     const attempt = await findAttempt(tx, sent.orderId, sent.attempt);
@@ -38,6 +39,8 @@ export async function storeSendReply(db: Database, sent: SendReply): Promise<'st
     if (!attempt) return 'stored';
     await clearUnknown(tx, sent.orderId, sent.attempt);
     if (sent.reply.outcome !== 'accepted') return 'stored';
+    if (sent.reading && attempt.conduitOrderId !== null && attempt.conduitOrderId !== sent.reading.order.id)
+      return 'second_order';
     // The provider's word on a closed attempt changes nothing but what there is to clean up.
     if (attempt.closedBy === 'reading') return 'stored';
     if (sent.operation === 'create' && sent.reading) await storeCreated(tx, attempt, sent.reading);
@@ -128,7 +131,9 @@ async function storeEnd(
   await tx`
     update transactions set
       end_kind = ${order.status}, end_code = ${order.status === 'failed' ? order.failureCode : order.cancellationReason},
-      end_linked = ${order.status === 'failed' ? linked : null}, end_first_read_at = coalesce(end_first_read_at, app_now()),
+      -- "None" after "open" is a read that lags.
+      end_linked = case when end_linked = 'open' and ${linked} = 'none' then 'open' else ${order.status === 'failed' ? linked : null} end, -- To the millisecond, as everybody who compares it reads it.
+      end_first_read_at = coalesce(end_first_read_at, date_trunc('milliseconds', app_now())),
       conduit_transaction_id = coalesce(${order.linkedTransactionIds[0] ?? null}, conduit_transaction_id),
       settled_debit = ${isSettled ? (lock.amounts?.debit ?? null) : null},
       settled_recipient = ${isSettled ? (lock.amounts?.recipient ?? null) : null},

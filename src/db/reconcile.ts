@@ -36,7 +36,7 @@ export async function rotatingSlice(db: Database, size: number, passMs: number):
 export async function recentlyEnded(db: Database, limit: number): Promise<string[]> {
   const rows = await db<{ orderId: string }[]>`
     select order_id from orders
-    where closed_at between app_now() - interval '3 minutes' and app_now() - interval '30 seconds'
+    where closed_at between (select app_now()) - interval '3 minutes' and (select app_now()) - interval '30 seconds'
     order by closed_at limit ${limit}`;
   return rows.map(({ orderId }) => orderId);
 }
@@ -61,11 +61,11 @@ export async function unwatchedPairs(db: Database, maxAgeMs: number): Promise<st
 /** Deletes what nobody needs any more, a bounded number of rows a pass. Orders, events and sends are kept for good. */
 export async function trim(db: Database, limit: number): Promise<number> {
   const outbox = await db`delete from outbox where message_id in (
-    select message_id from outbox where published_at < app_now() - interval '7 days' limit ${limit})`;
+    select message_id from outbox where published_at < (select app_now()) - interval '7 days' limit ${limit})`;
   const inbox = await db`delete from inbox where event_id in (
-    select event_id from inbox where received_at < app_now() - interval '30 days' limit ${limit})`;
+    select event_id from inbox where received_at < (select app_now()) - interval '30 days' limit ${limit})`;
   const observations = await db`delete from rate_observations where (pair, observed_at) in (
-    select pair, observed_at from rate_observations where observed_at < app_now() - interval '400 days' limit ${limit})`;
+    select pair, observed_at from rate_observations where observed_at < (select app_now()) - interval '400 days' limit ${limit})`;
   return outbox.count + inbox.count + observations.count;
 }
 

@@ -44,7 +44,10 @@ export async function loadSituation(
     const { from, to } = parsePair(row.pair);
     const [around] = await tx<Surroundings[]>`
       select app_now() as now,
-        exists (select from pauses where scope in
+        -- Money seen moving under another attempt stops this order as a pause would, until the alarm has ended it.
+        exists (select from transactions p where p.order_id = ${orderId} and p.closed_at is not null
+          and (p.observed = 'claimed' or p.end_kind = 'succeeded' or p.end_linked in ('open', 'completed')))
+        or exists (select from pauses where scope in
           ('all', ${`pair:${row.pair}`}, ${`account:${row.sourceAccount}`}, ${`account:${row.destinationAccount}`})) as is_paused,
         (select count(*) = 2 from conduit_accounts
           where (account_id, asset) in ((${row.sourceAccount}, ${assetText(from)}), (${row.destinationAccount}, ${assetText(to)}))

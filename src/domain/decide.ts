@@ -3,7 +3,7 @@ import { Decimal } from './decimal.ts';
 import { type Instant, isTerminalOrder, type Order, type OrderReason } from './order.ts';
 import type { Action, RecordPlan, Situation, Wait } from './plan.ts';
 import { isRateMet } from './rate.ts';
-import { failedWithoutEffect, type NoEffectClass, noEffectClass } from './replies.ts';
+import { AUTO_EXECUTE_IGNORED, failedWithoutEffect, type NoEffectClass, noEffectClass } from './replies.ts';
 import { backoffMs, isAbsent, isKeyYoung, isUnsentTooOften, resendDueAt, type Timing } from './timing.ts';
 
 const record = (plan: RecordPlan): Action => ({ kind: 'record', record: plan });
@@ -172,6 +172,9 @@ function decideCreated(situation: Situation, attempt: Attempt, now: Instant, tim
     return now >= until ? fence('lock_unacceptable') : lookUpWhenDue(attempt, now, timing);
   }
   const refusal = executeRefusal(situation, attempt, now, timing);
+  // An order that executes by itself may be executing now: nothing else may start until a person has looked.
+  if (refusal && attempt.lockFault === 'auto_execute')
+    return fence(refusal, { code: AUTO_EXECUTE_IGNORED, pause: 'all' });
   if (refusal) return fence(refusal);
   const executes = sendsOf(attempt, 'execute');
   const last = executes.at(-1);

@@ -63,6 +63,7 @@ export function readQuote(
   const amounts = [sourceAmount, destinationAmount, recipientAmount, totalDebit].map(({ amount }) => amount);
   // What the database would refuse is refused here, where it is a bad quote and not a failed record.
   if (!amounts.every(isAmount) || ![referenceRate, endUserRate].every(isRate)) return 'not_a_decimal';
+  if (!isPlainDecimal(option.spreadBps)) return 'not_a_decimal';
   if (![sourceAmount, totalDebit].every((amount) => isOf(request.from, amount))) return 'other_assets';
   if (![destinationAmount, recipientAmount].every((amount) => isOf(request.to, amount))) return 'other_assets';
   if (!new Decimal(totalDebit.amount).eq(request.amount)) return 'other_amount';

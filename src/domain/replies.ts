@@ -105,9 +105,12 @@ export function quoteRefusalClass(status: number, code: ProviderCode): QuoteRefu
   return 'failed_look';
 }
 
+/** Our word for a provider that executes by itself although it was told not to. */
+export const AUTO_EXECUTE_IGNORED = 'AUTO_EXECUTE_IGNORED';
+
 /** "Feature off" is a contract matter: a probe that succeeds proves nothing about it, so a person lifts that pause. */
 export function healsByProbe(code: ProviderCode): boolean {
-  return code !== 'FEATURE_NOT_ENABLED' && code !== 'CLIENT_MARKUP_NOT_ENABLED';
+  return !['FEATURE_NOT_ENABLED', 'CLIENT_MARKUP_NOT_ENABLED', AUTO_EXECUTE_IGNORED].includes(code);
 }
 
 /** Failure codes of a failed Conduit order after which no money has moved, when its linked transactions agree. */

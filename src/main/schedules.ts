@@ -1,4 +1,10 @@
-import { ScheduleAlreadyRunning, ScheduleOverlapPolicy } from '@temporalio/client';
+import {
+  ScheduleAlreadyRunning,
+  type ScheduleOptions,
+  type ScheduleOptionsStartWorkflowAction,
+  ScheduleOverlapPolicy,
+} from '@temporalio/client';
+import type { Workflow } from '@temporalio/common';
 import type { Temporal } from '../clients/temporal.ts';
 import { ORDER_TASK_QUEUE, ORPHANS_WORKFLOW, RECONCILE_WORKFLOW } from '../workflows/messages.ts';
 
@@ -13,20 +19,29 @@ const SCHEDULES = [
   },
 ] as const;
 
+/** Longer than a pass may take: a run that is stuck must not hold up its schedule for good. */
+const RUN_TIMEOUT = '2 minutes';
+
 export async function ensureSchedules({ client, call }: Temporal): Promise<void> {
   for (const { id, workflowType, everyMs, note } of SCHEDULES) {
+    const schedule: Omit<ScheduleOptions<ScheduleOptionsStartWorkflowAction<Workflow>>, 'scheduleId'> = {
+      spec: { intervals: [{ every: everyMs }] },
+      policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' },
+      action: {
+        type: 'startWorkflow',
+        workflowType,
+        workflowId: id,
+        taskQueue: ORDER_TASK_QUEUE,
+        args: [],
+        workflowRunTimeout: RUN_TIMEOUT,
+      },
+    };
     try {
-      await call(() =>
-        client.schedule.create({
-          scheduleId: id,
-          spec: { intervals: [{ every: everyMs }] },
-          policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' },
-          action: { type: 'startWorkflow', workflowType, workflowId: id, taskQueue: ORDER_TASK_QUEUE, args: [] },
-          state: { note },
-        }),
-      );
+      await call(() => client.schedule.create({ scheduleId: id, ...schedule, state: { note } }));
     } catch (error) {
       if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+      // One that an older release made takes up what this one wants; a person's pause stays.
+      await call(() => client.schedule.getHandle(id).update(({ state }) => ({ ...schedule, state })));
     }
   }
 }

@@ -1,4 +1,4 @@
-import { deadLetterTopic, type IncomingMessage, type Pubsub, type Verdict } from '../clients/pubsub.ts';
+import { deadLetterTopic, type IncomingMessage, type Pubsub } from '../clients/pubsub.ts';
 import { isTemporalUnavailable } from '../clients/temporal.ts';
 import { isDatabaseUnavailable } from '../db/client.ts';
 import type { Topic } from '../db/outbox.ts';
@@ -8,6 +8,7 @@ import type { Breaker } from './breaker.ts';
 import { DeadlinePassed, withDeadline } from './deadline.ts';
 import { readEnvelope, type Unreadable } from './envelope.ts';
 import type { Handlers } from './handlers.ts';
+import type { Verdict } from './subscriber.ts';
 
 export interface ConsumerDeps {
   readonly handlers: Handlers;

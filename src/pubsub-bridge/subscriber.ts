@@ -1,107 +1,105 @@
-import type { IncomingMessage, OpenSubscription, Pubsub, Verdict } from '../clients/pubsub.ts';
+import { type IncomingMessage, isPubsubNotFound, type Pubsub } from '../clients/pubsub.ts';
 import type { Topic } from '../db/outbox.ts';
 import type { Logger } from '../logger.ts';
 import { type Loop, startLoop } from './loop.ts';
 
+/** `ack`: it is done, never deliver it again. `nack`: deliver it again, later. */
+export type Verdict = 'ack' | 'nack';
+
 export interface SubscriberDeps {
   readonly topic: Topic;
-  readonly pubsub: Pick<Pubsub, 'ensure' | 'hasSubscription' | 'hasWaiting' | 'subscribe'>;
+  readonly pubsub: Pick<Pubsub, 'ensure' | 'hasSubscription' | 'pull' | 'acknowledge' | 'giveBack'>;
+  /** Takes one message to its end. Must not throw. */
   readonly handle: (message: IncomingMessage) => Promise<Verdict>;
   readonly isPaused: () => boolean;
   readonly log: Logger;
+  readonly maxInFlight?: number;
   readonly checkEveryMs?: number;
-  readonly silenceMs?: number;
 }
 
-/** How soon a subscription that is gone without a word is found missing. */
-const CHECK_EVERY_MS = 5_000;
-/** After so long without a message one is asked for outside the stream: streams are known to stop without an error. */
-const SILENCE_MS = 60_000;
-/** A few times what Temporal starts in the time of one call: more would only wait, and spend the handlers' deadlines. */
+/** What Temporal starts in about half a second, so that no message waits for long behind the others of its pull. */
 const MAX_IN_FLIGHT = 50;
-/** Three of the largest messages that Pub/Sub takes. */
-const MAX_BYTES = 30_000_000;
+/** How often a subscription that answers is asked whether its topic still feeds it. */
+const CHECK_EVERY_MS = 30_000;
+/** One that was just made may not be found for a moment yet. */
+const MISSING_MS = 100;
+/** A pause ends by a word of the breaker; this is only for the case that the word came in between. */
+const PAUSED_MS = 1_000;
 
 export type Subscriber = ReturnType<typeof createSubscriber>;
 
 /**
- * Keeps one subscription open while the bridge takes messages. The library gives a stream up for good when its subscription is
- * not found, as after a restart of the emulator; here every end, every failed check and every suspicious silence leads to the
- * same: create what is missing, and open a new stream.
+ * Pulls the messages of one subscription, no more than there are handlers for, and none while the bridge is paused. A subscription
+ * that is not there, as after a restart of the emulator, is made with all that belongs to it.
  */
 export function createSubscriber(deps: SubscriberDeps) {
-  const { topic, pubsub, handle, isPaused, log, checkEveryMs = CHECK_EVERY_MS, silenceMs = SILENCE_MS } = deps;
-  let stream: OpenSubscription | null = null;
-  let isUnsure = true; // No check has succeeded since the stream was opened or Pub/Sub was away.
-  let askedAtMs = 0;
+  const { topic, pubsub, handle, isPaused, log, maxInFlight = MAX_IN_FLIGHT, checkEveryMs = CHECK_EVERY_MS } = deps;
+  const inFlight = new Set<Promise<void>>();
+  let isTaking = false;
+  let isStopping = false;
+  let checkedAtMs = Number.NEGATIVE_INFINITY;
   let loop: Loop | null = null;
-  /** Streams that end: their handlers are still at work. */
-  const ending = new Set<Promise<void>>();
 
-  function shut(): void {
-    if (!stream) return;
-    const ended = stream.close().catch((error: unknown) => {
-      log.warn({ event: 'dependency_unavailable', err: error, topic }, 'a subscription did not close well');
-    });
-    ending.add(ended);
-    void ended.then(() => ending.delete(ended));
-    stream = null;
+  async function take(message: IncomingMessage): Promise<void> {
+    // What a pull brought after the word to stop is given back unread: another bridge has it at once.
+    const verdict = isStopping ? 'nack' : await handle(message);
+    try {
+      await (verdict === 'ack' ? pubsub.acknowledge(topic, message) : pubsub.giveBack(topic, message));
+    } catch (error) {
+      // It is then delivered again when its time is over, and every handler bears that.
+      log.info(
+        { event: 'dependency_unavailable', err: error, topic, message_id: message.id },
+        `no ${verdict} was taken`,
+      );
+    }
   }
-  async function reopen(reason: string): Promise<void> {
-    shut();
-    await pubsub.ensure(topic);
-    if (isPaused()) return;
-    stream = pubsub.subscribe(topic, {
-      maxInFlight: MAX_IN_FLIGHT,
-      maxBytes: MAX_BYTES,
-      handle,
-      onEnd(error) {
-        log.warn({ event: 'dependency_unavailable', err: error, topic }, 'the subscription ended');
-        isUnsure = true;
-        loop?.wake();
-      },
-    });
-    isUnsure = false;
-    log.info({ event: 'subscription_reopened', topic, reason }, 'subscription open');
+  function begin(message: IncomingMessage): void {
+    const task = take(message).finally(() => inFlight.delete(task));
+    inFlight.add(task);
   }
-  /** Why the stream must be replaced, or null. Throws when Pub/Sub does not answer. */
-  async function fault(): Promise<string | null> {
-    if (!stream) return 'start';
-    if (!stream.isOpen()) return 'ended';
-    if (!(await pubsub.hasSubscription(topic))) return 'missing';
-    if (isUnsure) return 'outage';
-    const sinceAsked = performance.now() - askedAtMs;
-    if (Math.min(stream.silentMs(), sinceAsked) < silenceMs) return null;
-    askedAtMs = performance.now();
-    return (await pubsub.hasWaiting(topic)) ? 'silent' : null;
+  /** Once in a while, and after everything that looks like an outage. Throws while Pub/Sub is away. */
+  async function check(): Promise<void> {
+    if (performance.now() - checkedAtMs < checkEveryMs) return;
+    if (!(await pubsub.hasSubscription(topic))) {
+      await pubsub.ensure(topic);
+      log.info({ event: 'subscription_reopened', topic }, 'made the topic and its subscription');
+    }
+    checkedAtMs = performance.now();
   }
   async function pass(): Promise<number> {
     if (isPaused()) {
-      shut();
-      return checkEveryMs;
+      isTaking = false;
+      return PAUSED_MS;
     }
     try {
-      const reason = await fault();
-      if (reason !== null) await reopen(reason);
+      await check();
+      isTaking = true;
+      const messages = await pubsub.pull(topic, maxInFlight - inFlight.size);
+      if (messages === null) checkedAtMs = Number.NEGATIVE_INFINITY;
+      messages?.forEach(begin);
     } catch (error) {
-      isUnsure = true;
+      checkedAtMs = Number.NEGATIVE_INFINITY;
+      isTaking = false;
+      if (isPubsubNotFound(error)) return MISSING_MS;
       throw error;
     }
-    return checkEveryMs;
+    if (inFlight.size >= maxInFlight) await Promise.race(inFlight);
+    return 0;
   }
   return {
-    isOpen: () => stream?.isOpen() === true && !isUnsure,
+    /** Whether messages are being taken: false while paused and while Pub/Sub is away. */
+    isOpen: () => isTaking,
     /** Something changed that the next pass should see at once. */
     wake: () => loop?.wake(),
     start(): void {
       loop = startLoop({ name: `subscriber ${topic}`, log, work: pass });
     },
-    /** Takes no more messages, and waits for those at work. */
+    /** Takes no more messages, and waits for those at work and their acknowledgements. */
     async stop(): Promise<void> {
-      shut();
+      isStopping = true;
       await loop?.stop();
-      shut(); // The pass that was running may have opened another.
-      await Promise.all(ending);
+      isTaking = false;
+      await Promise.all(inFlight);
     },
   };
 }

@@ -2,20 +2,20 @@ import { ActivityFailure, log, proxyActivities, sleep } from '@temporalio/workfl
 import type { Activities, Errand, ErrandResult, Step } from '../activities/interface.ts';
 import { CONDUIT_TASK_QUEUE } from './messages.ts';
 
-/** Urgency on the provider's queue: what moves or stops money first, then what tells of it, then what may begin it. */
+/** Urgency on the provider's queue: what moves or stops money first, then what leads to it or tells of it, then looks. */
 const PRIORITY = { send: 1, read: 2, look: 3 } as const;
 
 /** A permit, two requests of the client's own deadline and the records around them take this long, however fast the clock. */
 const MIN_DEADLINE_MS = 8_000;
 
 /** One HTTP call each and never retried by Temporal: the attempt's own rows decide about sending again. */
-function sends(summary: string, secondMs: number) {
+function sends(summary: string, secondMs: number, priorityKey: number = PRIORITY.send) {
   return proxyActivities<Activities>({
     taskQueue: CONDUIT_TASK_QUEUE,
     startToCloseTimeout: Math.max(20 * secondMs, MIN_DEADLINE_MS),
     scheduleToCloseTimeout: '60s',
     retry: { maximumAttempts: 1 },
-    priority: { priorityKey: PRIORITY.send },
+    priority: { priorityKey },
     summary,
   });
 }
@@ -55,7 +55,7 @@ async function attempt(
       case 'look_up':
         return await reads(`look up${name}`, PRIORITY.read, secondMs).lookUpAttempt(orderId, seen);
       case 'send_create':
-        return await sends(`create${name}`, secondMs).sendCreate(orderId, seen);
+        return await sends(`create${name}`, secondMs, PRIORITY.read).sendCreate(orderId, seen);
       case 'send_execute':
         return await sends(`execute ${errand.keyNumber}${name}`, secondMs).sendExecute(orderId, seen, errand.keyNumber);
       case 'send_cancel':

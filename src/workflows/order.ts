@@ -28,7 +28,8 @@ interface News {
   isAny: boolean;
   isRateCrossed: boolean;
   isCancelRequested: boolean;
-  isErrandUnderWay: boolean;
+  /** At most one request that has an effect, and one that only reads: a slow look-up must not hold up a cancel. */
+  readonly underWay: { send: boolean; read: boolean };
   summary: string;
 }
 
@@ -56,18 +57,19 @@ async function followRow(orderId: string, news: News): Promise<OrderOutcome> {
       news.isCancelRequested = false;
       await records.cancelOrderForOperator(orderId);
     }
+    // Nothing is lost with the news that is left: the next run reads the row and compares the rate when it begins.
+    if (workflowInfo().continueAsNewSuggested && round > 1 && !news.underWay.send && !news.underWay.read) {
+      await condition(allHandlersFinished);
+      if (!news.isCancelRequested) await continueAsNew<typeof orderWorkflow>({ orderId });
+    }
     const step = await records.advanceOrder(orderId, { isLookWanted, isFirst: round === 1 });
     shownStatus = show(step, shownStatus, news);
     if (step.next.kind === 'done') return { status: step.status, reason: step.reason };
 
     // A crossing that meets a closed gate waits with it; one that meets a live attempt is old news when that ends.
     isLookWanted = step.next.kind === 'sleep' && step.next.waitingFor === 'gate' && isLookWanted;
-    if (isErrand(step) && !news.isErrandUnderWay) startErrand(orderId, step, news);
+    if (isErrand(step) && !news.underWay[laneOf(step.next)]) startErrand(orderId, step, news);
     await condition(() => news.isAny, Math.max(MIN_WAIT_MS, step.wakeInMs), { summary: step.summary });
-    if (workflowInfo().continueAsNewSuggested && !news.isErrandUnderWay) {
-      await condition(allHandlersFinished);
-      if (!news.isAny) await continueAsNew<typeof orderWorkflow>({ orderId });
-    }
   }
 }
 
@@ -75,11 +77,16 @@ function isErrand(step: Step): step is Step & { next: Errand } {
   return step.next.kind !== 'sleep' && step.next.kind !== 'done';
 }
 
-/** At most one request to Conduit at a time; it never holds the loop, and its end is news like any other. */
+function laneOf(errand: Errand): 'send' | 'read' {
+  return errand.kind === 'look' || errand.kind === 'look_up' ? 'read' : 'send';
+}
+
+/** A request to Conduit never holds the loop, and its end is news like any other. */
 function startErrand(orderId: string, step: Step & { next: Errand }, news: News): void {
-  news.isErrandUnderWay = true;
+  const lane = laneOf(step.next);
+  news.underWay[lane] = true;
   void runErrand(orderId, step).finally(() => {
-    news.isErrandUnderWay = false;
+    news.underWay[lane] = false;
     news.isAny = true;
   });
 }
@@ -90,7 +97,7 @@ function listenForNews(): News {
     isAny: false,
     isRateCrossed: false,
     isCancelRequested: false,
-    isErrandUnderWay: false,
+    underWay: { send: false, read: false },
     summary: 'begins',
   };
   setHandler(rateCrossed, () => note(news, 'isRateCrossed'), { description: 'the watcher: the trigger was crossed' });

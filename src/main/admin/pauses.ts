@@ -1,5 +1,6 @@
 import { type Database, inTransaction } from '../../db/client.ts';
 import { addPause, liftPause, type PauseScope } from '../../db/pauses.ts';
+import { forgetBaseline } from '../../db/rate-watch.ts';
 import { unansweredSends } from '../../db/sends.ts';
 import { parsePair } from '../../domain/assets.ts';
 import { UsageError, withDatabase } from '../command.ts';
@@ -36,7 +37,13 @@ export const pauseCommands: readonly AdminCommand[] = [
     does: 'lifts a pause, whoever set it',
     async run(args, io) {
       const scope = readScope(readOptions(args, { scope: { type: 'string' } }).scope);
-      const wasPaused = await withDatabase((db) => liftPause(db, scope));
+      const wasPaused = await withDatabase((db) =>
+        inTransaction(db, async (tx) => {
+          // Whoever resumes a pair has judged its rate: the old one must not pause it again at the next tick.
+          if (scope.startsWith('pair:')) await forgetBaseline(tx, scope.slice('pair:'.length));
+          return liftPause(tx, scope);
+        }),
+      );
       io.say(wasPaused ? `Resumed ${scope}.` : `${scope} was not paused: nothing was changed.`);
     },
   },

@@ -1,5 +1,5 @@
 import { afterAll, expect, jest, test } from '@jest/globals';
-import { connectPubsub } from '../../../src/clients/pubsub.ts';
+import { connectPubsub, isPubsubNotFound } from '../../../src/clients/pubsub.ts';
 import { eventually } from '../../support/eventually.ts';
 import { createTestProject, emulatorHost } from '../../support/pubsub.ts';
 
@@ -28,59 +28,50 @@ test('several bridges make the same topics at once: each succeeds, with dead let
   expect(hold.topic).toBe(bridge.deadLetterPolicy?.deadLetterTopic);
 });
 
-test('a message that waits is seen beside the stream, and stays', async () => {
-  await project.client.ensure('order-changes');
-  expect(await project.client.hasWaiting('order-changes')).toBe(false);
-  await project.send('order-changes', { v: 1 });
-  expect(await project.client.hasWaiting('order-changes')).toBe(true);
-
-  const heard: string[] = [];
-  const stream = project.client.subscribe('order-changes', {
-    maxInFlight: 1,
-    maxBytes: 1_000,
-    onEnd: () => {},
-    handle: async ({ data }) => {
-      heard.push(data.toString());
-      return 'ack';
-    },
+async function pullOne(topic: string) {
+  const [message] = await eventually('a message', async () => {
+    const pulled = await project.client.pull(topic, 1);
+    return (pulled?.length ?? 0) > 0 && pulled;
   });
-  await eventually('the message', async () => heard.length > 0);
-  expect(heard).toEqual(['{"v":1}']);
-  await stream.close();
+  if (!message) throw new Error('pulled nothing');
+  return message;
+}
+
+test('what is given back is delivered again and counted; what is acknowledged is not', async () => {
+  const topic = 'order-changes';
+  await project.client.ensure(topic);
+  await project.send(topic, { number: 1 }, { from: 'test' });
+
+  const first = await pullOne(topic);
+  await project.client.giveBack(topic, first);
+  const second = await pullOne(topic);
+  await project.client.acknowledge(topic, second);
+
+  expect(first).toMatchObject({ deliveryAttempt: 1, attributes: { from: 'test' } });
+  expect(second).toMatchObject({ id: first.id, deliveryAttempt: 2, data: first.data });
+  expect(Math.abs(Date.now() - first.publishedAt.getTime())).toBeLessThan(10_000);
+  expect(await project.client.pull(topic, 1)).toEqual([]);
 });
 
-test('no more messages are at work at a time than were asked for; a close waits for those and their acks', async () => {
-  await project.client.ensure('conduit-events');
-  const messages = Array.from({ length: 60 }, (_, number) => ({ data: Buffer.from(String(number)) }));
-  await project.client.publish('conduit-events', messages);
-  let atWork = 0;
-  let most = 0;
-  const done: string[] = [];
-  const open = () =>
-    project.client.subscribe('conduit-events', {
-      maxInFlight: 7,
-      maxBytes: 1_000_000,
-      onEnd: () => {},
-      handle: async ({ data }) => {
-        atWork += 1;
-        most = Math.max(most, atWork);
-        await new Promise((resolve) => setTimeout(resolve, 10)); // The work.
-        atWork -= 1;
-        done.push(data.toString());
-        return 'ack';
-      },
-    });
-  const first = open();
-  await eventually('a few', async () => done.length > 14);
+test('a pull takes no more than was asked for', async () => {
+  const topic = 'conduit-events';
+  await project.client.ensure(topic);
+  await project.client.publish(
+    topic,
+    Array.from({ length: 30 }, () => ({ data: Buffer.from('{}') })),
+  );
 
-  await first.close();
+  const pulled = await project.client.pull(topic, 7);
 
-  expect(atWork).toBe(0);
-  expect(done.length).toBeLessThan(messages.length);
-  const second = open();
-  await eventually('the rest', async () => done.length >= messages.length);
-  await second.close();
-  expect(new Set(done).size).toBe(messages.length);
-  expect(done).toHaveLength(messages.length); // What was acked while closing did not come again.
-  expect(most).toBe(7);
+  expect(pulled?.length).toBeGreaterThan(0);
+  expect(pulled?.length).toBeLessThanOrEqual(7);
+});
+
+test('a topic and its subscription that are not there say so', async () => {
+  expect(await project.client.hasSubscription('order-nothing')).toBe(false);
+  const failures = await Promise.allSettled([
+    project.client.pull('order-nothing', 1),
+    project.client.publish('order-nothing', [{ data: Buffer.from('{}') }]),
+  ]);
+  expect(failures.map((it) => it.status === 'rejected' && isPubsubNotFound(it.reason))).toEqual([true, true]);
 });

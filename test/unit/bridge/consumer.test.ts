@@ -27,7 +27,7 @@ function setUp(
 
 function aMessage(payload: unknown = { v: 1, order_id: randomUUID() }): IncomingMessage {
   const data = Buffer.from(JSON.stringify(payload));
-  return { id: 'm1', data, attributes: { from: 'test' }, deliveryAttempt: 1, publishedAt: new Date(0) };
+  return { id: 'm1', ackId: 'a1', data, attributes: { from: 'test' }, deliveryAttempt: 1, publishedAt: new Date(0) };
 }
 
 const away = () => Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });

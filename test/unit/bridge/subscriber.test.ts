@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
-import type { OpenSubscription, SubscribeOptions } from '../../../src/clients/pubsub.ts';
-import { createSubscriber } from '../../../src/pubsub-bridge/subscriber.ts';
+import type { IncomingMessage } from '../../../src/clients/pubsub.ts';
+import { createSubscriber, type Verdict } from '../../../src/pubsub-bridge/subscriber.ts';
 import { eventually } from '../../support/eventually.ts';
 import { silent, spy } from './fakes.ts';
 
@@ -9,108 +9,164 @@ afterEach(async () => {
   await Promise.all(stops.splice(0).map((stop) => stop()));
 });
 
-/** A Pub/Sub that a test can let forget its subscription, fall silent or go away. */
-function startSubscriber() {
-  const state = { isPaused: false, isPresent: true, isAway: false, silentMs: 0, waiting: false };
-  const streams: { options: SubscribeOptions; isOpen: boolean }[] = [];
-  const answer = async <T>(value: T): Promise<T> => {
+const aMessage = (id: string): IncomingMessage => ({
+  id,
+  ackId: `ack-${id}`,
+  data: Buffer.from('{}'),
+  attributes: {},
+  deliveryAttempt: 1,
+  publishedAt: new Date(0),
+});
+const notFound = () => Object.assign(new Error('not there'), { code: 5 });
+
+/** A Pub/Sub that a test can let forget its subscription, freeze or go away. */
+function startSubscriber(handle: (message: IncomingMessage) => Promise<Verdict> = async () => 'ack') {
+  const state = { isPaused: false, isPresent: true, isFed: true, isAway: false, isFrozen: false };
+  const queue: IncomingMessage[] = [];
+  const asked = () => {
     if (state.isAway) throw new Error('away');
-    return value;
   };
   const pubsub = {
     ensure: spy(async (_topic: string) => {
-      await answer(null);
+      asked();
       state.isPresent = true;
+      state.isFed = true;
     }),
-    hasSubscription: spy((_topic: string) => answer(state.isPresent)),
-    hasWaiting: spy((_topic: string) => answer(state.waiting)),
-    subscribe: spy((_topic: string, options: SubscribeOptions): OpenSubscription => {
-      const stream = { options, isOpen: true };
-      streams.push(stream);
-      return {
-        isOpen: () => stream.isOpen,
-        silentMs: () => state.silentMs,
-        close: async () => {
-          stream.isOpen = false;
-        },
-      };
+    hasSubscription: spy(async (_topic: string) => {
+      asked();
+      if (state.isFrozen) throw new Error('too late');
+      return state.isPresent && state.isFed;
     }),
+    pull: spy(async (_topic: string, limit: number) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      asked();
+      if (!state.isPresent) throw notFound();
+      return state.isFrozen ? null : queue.splice(0, limit);
+    }),
+    acknowledge: spy(async (_topic: string, _message: IncomingMessage) => asked()),
+    giveBack: spy(async (_topic: string, _message: IncomingMessage) => asked()),
   };
   const subscriber = createSubscriber({
     topic: 'order-checks',
     pubsub,
-    handle: async () => 'ack',
+    handle,
     isPaused: () => state.isPaused,
     log: silent,
-    checkEveryMs: 5,
-    silenceMs: 50,
+    maxInFlight: 3,
+    checkEveryMs: 20,
   });
   subscriber.start();
   stops.push(() => subscriber.stop());
-  return { subscriber, state, streams, pubsub };
+  return { subscriber, state, queue, pubsub };
 }
-const openStreams = (streams: readonly { isOpen: boolean }[]) => streams.filter(({ isOpen }) => isOpen).length;
+const opened = ({ subscriber }: ReturnType<typeof startSubscriber>) =>
+  eventually('open', async () => subscriber.isOpen());
+const idsOf = (calls: readonly (readonly [string, IncomingMessage])[]) => calls.map(([, { id }]) => id);
 
-test('topics are made before the first stream is opened', async () => {
-  const { subscriber, pubsub } = startSubscriber();
-  await eventually('open', async () => subscriber.isOpen());
-  expect(pubsub.ensure.calls).toHaveLength(1);
+test('a verdict decides whether a message is acknowledged or given back', async () => {
+  const it = startSubscriber(async ({ id }) => (id === 'good' ? 'ack' : 'nack'));
+  it.queue.push(aMessage('good'), aMessage('bad'));
+  await eventually('both', async () => it.queue.length === 0 && it.pubsub.giveBack.calls.length === 1);
+  expect(idsOf(it.pubsub.acknowledge.calls)).toEqual(['good']);
+  expect(idsOf(it.pubsub.giveBack.calls)).toEqual(['bad']);
 });
 
-test('a stream that ended is replaced at once', async () => {
-  const { subscriber, streams } = startSubscriber();
-  await eventually('open', async () => subscriber.isOpen());
-  const [first] = streams;
-  if (first) first.isOpen = false;
-  first?.options.onEnd(new Error('5 NOT_FOUND'));
-  expect(subscriber.isOpen()).toBe(false);
-  await eventually('reopened', async () => subscriber.isOpen() && streams.length === 2);
+test('no more is pulled than there are handlers for', async () => {
+  const ends: (() => void)[] = [];
+  const it = startSubscriber(
+    () => new Promise((resolve) => ends.push(() => resolve('ack'))), // Ends when the test says so.
+  );
+  for (let i = 0; i < 8; i += 1) it.queue.push(aMessage(String(i)));
+  await eventually('all handlers', async () => ends.length === 3);
+  const pulls = it.pubsub.pull.calls.length;
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(it.pubsub.pull.calls).toHaveLength(pulls);
+  expect(it.queue).toHaveLength(5);
+
+  ends[0]?.();
+  await eventually('the next', async () => ends.length === 4);
+  expect(it.pubsub.pull.calls.at(-1)?.[1]).toBe(1);
+  for (let i = 1; i < 8; i += 1) await eventually('an end', async () => ends[i]?.() ?? i < ends.length);
 });
 
-test('a subscription that is gone without a word is missed and made again', async () => {
-  const { subscriber, state, streams, pubsub } = startSubscriber();
-  await eventually('open', async () => subscriber.isOpen());
-  state.isPresent = false;
-  await eventually('reopened', async () => streams.length === 2);
-  expect(pubsub.ensure.calls).toHaveLength(2);
-  expect(openStreams(streams)).toBe(1);
+test('a subscription that is not found is made, and the next pull finds it', async () => {
+  const it = startSubscriber();
+  await opened(it);
+  it.state.isPresent = false;
+  await eventually('it was made', async () => it.pubsub.ensure.calls.length === 1);
+  await opened(it);
 });
 
-test('while Pub/Sub does not answer it is not ready; afterwards the stream is a new one', async () => {
-  const { subscriber, state, streams } = startSubscriber();
-  await eventually('open', async () => subscriber.isOpen());
-  state.isAway = true;
-  await eventually('red', async () => !subscriber.isOpen());
-  state.isAway = false;
-  await eventually('green', async () => subscriber.isOpen());
-  expect(streams).toHaveLength(2);
+test('a subscription that no topic feeds any more is missed, although it answers', async () => {
+  const it = startSubscriber();
+  await opened(it);
+  it.state.isFed = false;
+  await eventually('it was made again', async () => it.pubsub.ensure.calls.length === 1);
 });
 
-test('a silent stream is replaced only when messages wait behind it', async () => {
-  const { subscriber, state, streams, pubsub } = startSubscriber();
-  await eventually('open', async () => subscriber.isOpen());
-  state.silentMs = 60;
-  await eventually('a look', async () => pubsub.hasWaiting.calls.length >= 2);
-  expect(streams).toHaveLength(1);
-  state.waiting = true;
-  await eventually('reopened', async () => streams.length > 1);
+test.each(['isAway', 'isFrozen'] as const)('while Pub/Sub %s it is not open; afterwards it is', async (fault) => {
+  const it = startSubscriber();
+  await opened(it);
+  it.state[fault] = true;
+  await eventually('red', async () => !it.subscriber.isOpen());
+  it.state[fault] = false;
+  await opened(it);
 });
 
-test('a pause closes the stream and its end opens one', async () => {
-  const { subscriber, state, streams } = startSubscriber();
-  await eventually('open', async () => subscriber.isOpen());
-  state.isPaused = true;
-  subscriber.wake();
-  await eventually('closed', async () => openStreams(streams) === 0);
-  state.isPaused = false;
-  subscriber.wake();
-  await eventually('open again', async () => subscriber.isOpen());
-  expect(openStreams(streams)).toBe(1);
+test('nothing is pulled during a pause', async () => {
+  const it = startSubscriber();
+  await opened(it);
+  it.state.isPaused = true;
+  it.subscriber.wake();
+  await eventually('closed', async () => !it.subscriber.isOpen());
+  const pulls = it.pubsub.pull.calls.length;
+  it.queue.push(aMessage('waits'));
+  it.subscriber.wake();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(it.pubsub.pull.calls).toHaveLength(pulls);
+
+  it.state.isPaused = false;
+  it.subscriber.wake();
+  await eventually('it was taken', async () => it.pubsub.acknowledge.calls.length === 1);
 });
 
-test('after a stop no stream is open', async () => {
-  const { subscriber, streams } = startSubscriber();
-  await eventually('open', async () => subscriber.isOpen());
-  await subscriber.stop();
-  expect(openStreams(streams)).toBe(0);
+test('a stop waits for what is at work, and gives back what a pull still brought', async () => {
+  let end = () => {};
+  const it = startSubscriber(
+    () =>
+      new Promise((resolve) => {
+        end = () => resolve('ack');
+      }),
+  );
+  it.queue.push(aMessage('begun'));
+  await eventually('it began', async () => it.queue.length === 0);
+  let answer = (_messages: IncomingMessage[]) => {};
+  it.pubsub.pull.answers(
+    () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      }),
+  );
+  const pulls = it.pubsub.pull.calls.length;
+  await eventually('a pull that waits', async () => it.pubsub.pull.calls.length > pulls);
+  const stopped = it.subscriber.stop();
+  answer([aMessage('late')]);
+  await eventually('the late one is back', async () => it.pubsub.giveBack.calls.length === 1);
+  expect(it.pubsub.acknowledge.calls).toHaveLength(0);
+
+  end();
+  await stopped;
+  expect(idsOf(it.pubsub.acknowledge.calls)).toEqual(['begun']);
+  expect(idsOf(it.pubsub.giveBack.calls)).toEqual(['late']);
+  expect(it.subscriber.isOpen()).toBe(false);
+});
+
+test('an acknowledgement that fails ends nothing', async () => {
+  const it = startSubscriber();
+  it.pubsub.acknowledge.answers(async () => {
+    throw new Error('away');
+  });
+  it.queue.push(aMessage('1'), aMessage('2'));
+  await eventually('both', async () => it.pubsub.acknowledge.calls.length === 2);
+  await opened(it);
 });

@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { canonicalDecimal, Decimal, digitsOf, isPlainDecimal } from '../../../src/domain/decimal.ts';
+import { canonicalDecimal, Decimal, digitsOf, isAmount, isPlainDecimal, isRate } from '../../../src/domain/decimal.ts';
 
 const plain = fc
   .tuple(fc.bigInt({ min: 0n, max: 10n ** 30n }), fc.option(fc.stringMatching(/^\d{1,30}$/), { nil: null }))
@@ -46,6 +47,21 @@ describe('money on a wire', () => {
     expect(canonicalDecimal('20.00')).toBe('20');
     expect(canonicalDecimal('0.000')).toBe('0');
     expect(canonicalDecimal('1000000000000000000000000')).toBe('1000000000000000000000000');
+  });
+
+  test('rates and amounts are bounded as their columns are', () => {
+    const schema = readFileSync(new URL('../../../migrations/0001_users.sql', import.meta.url), 'utf8');
+    expect(schema).toContain("create domain amount as numeric check (value > 0 and value < 1e18 and value <> 'NaN')");
+    expect(schema).toContain(
+      "create domain rate as numeric check (value > 0 and value < 1e12 and value <> 'NaN' and scale(value) <= 18)",
+    );
+    for (const text of ['0.000000000000000001', '999999999999.999999999999999999', '1'])
+      expect(isRate(text)).toBe(true);
+    for (const text of ['0', '0.000', '1000000000000', '0.0000000000000000001', '1e3', '-1', 'NaN', ''])
+      expect(isRate(text)).toBe(false);
+    for (const text of ['0.0000000000000000000001', '999999999999999999.9']) expect(isAmount(text)).toBe(true);
+    for (const text of ['0', '0.00', '1000000000000000000', '1e3', '-1', 'Infinity', ''])
+      expect(isAmount(text)).toBe(false);
   });
 
   test('a product of the longest inputs is exact', () => {

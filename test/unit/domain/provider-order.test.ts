@@ -72,21 +72,27 @@ describe('the lock', () => {
     expect(readLock(aProviderOrder(over), PAIR)).toMatchObject({ amounts: null, fault: 'assets' });
   });
 
-  test.each(['0', '0.00', '-5', '1e3', 'NaN', 'Infinity', '', '01'])('unreadable: %j as an amount', (text) => {
-    expect(readLock(aProviderOrder({ totalDebit: amount(from, text) }), PAIR)).toMatchObject({
-      amounts: null,
-      fault: 'unreadable',
-    });
-    expect(readLock(aProviderOrder({ destination: amount(to, text) }), PAIR)).toMatchObject({
-      amounts: null,
-      fault: 'unreadable',
-    });
-  });
+  test.each(['0', '0.00', '-5', '1e3', 'NaN', 'Infinity', '', '01', '1000000000000000000'])(
+    'unreadable: %j as an amount',
+    (text) => {
+      expect(readLock(aProviderOrder({ totalDebit: amount(from, text) }), PAIR)).toMatchObject({
+        amounts: null,
+        fault: 'unreadable',
+      });
+      expect(readLock(aProviderOrder({ destination: amount(to, text) }), PAIR)).toMatchObject({
+        amounts: null,
+        fault: 'unreadable',
+      });
+    },
+  );
 
-  test.each(['1e-4', '-1', 'NaN', ''])('a rate that is no decimal (%j) is only not shown', (endUserRate) => {
-    expect(readLock(aProviderOrder({ endUserRate }), PAIR)).toMatchObject({ fault: null, rate: null });
-    expect(readLock(aProviderOrder({ endUserRate: null }), PAIR)).toMatchObject({ fault: null, rate: null });
-  });
+  test.each(['1e-4', '-1', 'NaN', '', '0', '1000000000000', '0.0000000000000000001'])(
+    'a rate that cannot be stored (%j) is only not shown',
+    (endUserRate) => {
+      expect(readLock(aProviderOrder({ endUserRate }), PAIR)).toMatchObject({ fault: null, rate: null });
+      expect(readLock(aProviderOrder({ endUserRate: null }), PAIR)).toMatchObject({ fault: null, rate: null });
+    },
+  );
 });
 
 describe('how far an order has come', () => {

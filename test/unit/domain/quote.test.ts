@@ -61,6 +61,19 @@ describe('not a decimal', () => {
   );
 });
 
+describe('a number that no column of ours holds', () => {
+  test.each(['1000000000000', '0.0000000000000000001'])('%s as a rate', (text) => {
+    expect(read({ referenceRate: text })).toBe('not_a_decimal');
+    expect(read({ endUserRate: text })).toBe('not_a_decimal');
+  });
+
+  test('10^18 as an amount', () => {
+    const text = `1${'0'.repeat(18)}`;
+    expect(read({ recipientAmount: amount(to, text) })).toBe('not_a_decimal');
+    expect(read({ totalDebit: amount(from, text) })).toBe('not_a_decimal');
+  });
+});
+
 describe('other assets', () => {
   const others = [
     amount({ currency: 'USDC', network: 'base' }, '18.4'),

@@ -151,6 +151,7 @@ function ofConduit(rules: Rules, bounds: Bounds, a: AttemptState): Happening[] {
   if (a.conduit === 'pending') {
     if (a.isLockOver || !isLive(a)) happen('Conduit: the lock ends', { conduit: 'expired' });
     if (bounds.ends.includes('cancelled_by_other')) happen('somebody else cancels', { conduit: 'cancelled_by_other' });
+    if (bounds.hasForeignClaim && isLive(a)) happen('somebody else claims', { conduit: 'claimed' });
     const isFollowed = a.isOrphan && !a.isCancelAway && rules.orphansAreFollowed;
     if (isFollowed) happen('the orphan is cancelled', { isCancelAway: true }, true);
   }

@@ -94,6 +94,8 @@ export interface Bounds {
   readonly hasCustomerCancel: boolean;
   /** The key may be old while its quote option is not over yet: how long options live is not promised. */
   readonly hasLongOptions: boolean;
+  /** Somebody else executes at Conduit what we created: nothing forbids it, so only getting stuck is a breach then. */
+  readonly hasForeignClaim: boolean;
   /** How a Conduit order may end beside succeeding. */
   readonly ends: readonly ConduitState[];
 }
@@ -111,6 +113,7 @@ export const BOUNDS: Bounds = {
   hasCreateRefusals: false,
   hasCustomerCancel: true,
   hasLongOptions: false,
+  hasForeignClaim: false,
   ends: ['failed'],
 };
 
