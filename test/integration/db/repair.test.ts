@@ -1,0 +1,95 @@
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { expireOverdue } from '../../../src/db/overdue.ts';
+import { claimCrossed, insertObservation, scheduleLooks } from '../../../src/db/rate-watch.ts';
+import { anAttempt, aWatchedOrder, makeCreated, openTestDb, orderOf, type TestDb, TIMING } from './support.ts';
+
+jest.setTimeout(60_000);
+
+let test_: TestDb;
+beforeAll(async () => {
+  test_ = await openTestDb();
+});
+afterAll(() => test_.stop());
+
+const PAIR = 'USDT.ethereum-USDC.ethereum';
+
+async function overdueOrder() {
+  const order = await aWatchedOrder(test_.db);
+  await test_.db`update orders set created_at = created_at - interval '2 hours', expires_at = app_now() - interval '31 seconds' where order_id = ${order.id}`;
+  return order;
+}
+
+test('one pass expires more overdue orders than a page holds, and steps over one that somebody holds', async () => {
+  const { db } = test_;
+  const orders = [];
+  for (let i = 0; i < 130; i += 1) orders.push(await overdueOrder());
+  const [held, ...rest] = orders;
+  if (!held) throw new Error('there are orders');
+  await db.begin(async (tx) => {
+    await tx`select 1 from orders where order_id = ${held.id} for update`;
+    const ended = await expireOverdue(db, TIMING, 'reconciler');
+    expect(ended).toHaveLength(rest.length);
+  });
+  expect((await orderOf(db, held.id)).status).toBe('watching');
+  expect(await expireOverdue(db, TIMING, 'reconciler')).toEqual([{ orderId: held.id, status: 'expired' }]);
+});
+
+test('an overdue order with a live attempt is fenced and expired in one transaction; an executing one never', async () => {
+  const { db } = test_;
+  const created = await overdueOrder();
+  await makeCreated(db, created, await anAttempt(db, created));
+  const executing = await overdueOrder();
+  await makeCreated(db, executing, await anAttempt(db, executing));
+  await db.begin(async (tx) => {
+    await tx`update orders set status = 'executing', version = version + 1 where order_id = ${executing.id}`;
+    await tx`update transactions set status = 'executing', version = version + 1 where order_id = ${executing.id}`;
+  });
+  expect(await expireOverdue(db, TIMING, 'reconciler')).toEqual([{ orderId: created.id, status: 'expired' }]);
+  const [attempt] = await db`select status, closed_by from transactions where order_id = ${created.id}`;
+  expect(attempt).toEqual({ status: 'cancelled', closedBy: 'fence' });
+  expect((await orderOf(db, executing.id)).status).toBe('executing');
+});
+
+const observation = (spreadBps: string) => ({
+  pair: PAIR,
+  referenceRate: '0.9150',
+  endUserRate: '0.9127',
+  spreadBps,
+  fixedFee: '0.1',
+  quoteId: 'qte_1',
+});
+
+test('after a change of spread the orders that have not looked since get a look soon, the nearest first, page by page', async () => {
+  const { db } = test_;
+  await db`update orders set status = 'failed', version = version + 1, closed_at = app_now() where closed_at is null and status = 'watching'`;
+  const far = await aWatchedOrder(db, { triggerRate: '1.5' });
+  const near = await aWatchedOrder(db, { triggerRate: '0.92' });
+  await insertObservation(db, observation('25'));
+  const terms = { ...observation('25'), overMs: 60_000, limit: 1 };
+  expect(await scheduleLooks(db, terms)).toBe(0);
+
+  await insertObservation(db, observation('40'));
+  const changed = { ...terms, spreadBps: '40' };
+  const isDueSoon = async (id: string) => (await orderOf(db, id)).lookDueAt < Date.now() + 60_000;
+  expect(await scheduleLooks(db, changed)).toBe(1);
+  expect([await isDueSoon(near.id), await isDueSoon(far.id)]).toEqual([true, false]);
+  expect(await scheduleLooks(db, changed)).toBe(1);
+  expect(await isDueSoon(far.id)).toBe(true);
+  expect(await scheduleLooks(db, changed)).toBe(0);
+});
+
+test('a sweep claims what the rate wakes, once an interval, and nothing with a live attempt', async () => {
+  const { db } = test_;
+  const pair = 'USDC.ethereum-USDT.ethereum';
+  const fields = { pair, fromCurrency: 'USDC', toCurrency: 'USDT' };
+  const armed = await aWatchedOrder(db, { ...fields, triggerRate: '0.90' });
+  await aWatchedOrder(db, { ...fields, triggerRate: '0.99' });
+  const falling = { ...fields, direction: '<=', floorRate: '0.80' } as const;
+  const below = await aWatchedOrder(db, { ...falling, triggerRate: '0.96', triggerFloor: '0.85' });
+  await aWatchedOrder(db, { ...falling, triggerRate: '0.96', triggerFloor: '0.955' });
+  const busy = await aWatchedOrder(db, { ...fields, triggerRate: '0.90' });
+  await anAttempt(db, busy);
+  const claim = { pair, rate: '0.95', dueAt: Date.now(), quietMs: 54_000, limit: 500 };
+  expect((await claimCrossed(db, claim)).sort()).toEqual([armed.id, below.id].sort());
+  expect(await claimCrossed(db, claim)).toEqual([]);
+});
