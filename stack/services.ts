@@ -18,7 +18,7 @@ import { startTemporal } from './services/temporal.ts';
 export type { Service, ServiceName } from './services/service.ts';
 
 /** Listed in this order and stopped backwards: the simulator sends, PostgreSQL keeps. */
-export const ALL_SERVICES: readonly ServiceName[] = ['postgres', 'redis', 'temporal', 'pubsub', 'simulator'];
+const ALL_SERVICES: readonly ServiceName[] = ['postgres', 'redis', 'temporal', 'pubsub', 'simulator'];
 
 export type ServicesOptions = {
   /** Default: `.local/data`. One running set of services per folder. */

@@ -9,12 +9,17 @@ import {
   WorkflowNotFoundError,
   type WorkflowStartOptions,
 } from '@temporalio/client';
-import { defineSearchAttributeKey, type SignalDefinition } from '@temporalio/common';
+import type { SignalDefinition } from '@temporalio/common';
 import { type ClientConnectConfig, loadClientConnectConfig } from '@temporalio/envconfig';
 import { assetText, parsePair } from '../domain/assets.ts';
 import type { Order } from '../domain/order.ts';
 import {
+  ORDER_DIRECTION,
+  ORDER_EXPIRES_AT,
+  ORDER_PAIR,
+  ORDER_STATUS,
   ORDER_TASK_QUEUE,
+  ORDER_USER,
   ORDER_WORKFLOW,
   type OrderInput,
   type OrderOutcome,
@@ -35,11 +40,11 @@ export interface StartableOrder
 export type Starter = 'bridge' | 'reconciler';
 
 export const SEARCH_ATTRIBUTES = {
-  pair: defineSearchAttributeKey('OrderPair', 'KEYWORD'),
-  status: defineSearchAttributeKey('OrderStatus', 'KEYWORD'),
-  direction: defineSearchAttributeKey('OrderDirection', 'KEYWORD'),
-  user: defineSearchAttributeKey('OrderUser', 'KEYWORD'),
-  expiresAt: defineSearchAttributeKey('OrderExpiresAt', 'DATETIME'),
+  pair: ORDER_PAIR,
+  status: ORDER_STATUS,
+  direction: ORDER_DIRECTION,
+  user: ORDER_USER,
+  expiresAt: ORDER_EXPIRES_AT,
 } as const;
 
 type OrderStart = (input: OrderInput) => Promise<OrderOutcome>;

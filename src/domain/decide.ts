@@ -295,5 +295,3 @@ function refusalOf(send: Send): NoEffectClass | null {
   if (send.outcome !== 'no_effect' || send.code === null) return null;
   return noEffectClass(send.operation, send.code) ?? 'ours_all';
 }
-
-export type { Action, RecordPlan, Situation, Wait } from './plan.ts';

@@ -53,7 +53,7 @@ export async function runProcess(
 }
 
 /** The settings, or an end of the process that names every fault. */
-export function readConfig(): Config {
+function readConfig(): Config {
   try {
     return loadConfig(process.env);
   } catch (error) {

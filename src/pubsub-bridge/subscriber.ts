@@ -26,8 +26,6 @@ const MISSING_MS = 100;
 /** A pause ends by a word of the breaker; this is only for the case that the word came in between. */
 const PAUSED_MS = 1_000;
 
-export type Subscriber = ReturnType<typeof createSubscriber>;
-
 /**
  * Pulls the messages of one subscription, no more than there are handlers for, and none while the bridge is paused. A subscription
  * that is not there, as after a restart of the emulator, is made with all that belongs to it.

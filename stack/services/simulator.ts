@@ -9,7 +9,7 @@ import type { Service, ServiceContext } from './service.ts';
 const PORT = 8090;
 
 /** The key that the local simulator takes. It opens nothing but the simulator on this machine. */
-export const SIMULATOR_API_KEY = `ck_sandbox_${'0123456789abcdef'.repeat(4)}`;
+const SIMULATOR_API_KEY = `ck_sandbox_${'0123456789abcdef'.repeat(4)}`;
 
 /** Conduit as it is met locally: its wire, and a ledger file that survives a restart. */
 export async function startSimulator(context: ServiceContext): Promise<Service> {

@@ -1,6 +1,6 @@
 import type { Attempt, Column, Send } from '../../src/domain/attempt.ts';
-import type { Situation } from '../../src/domain/decide.ts';
 import type { Instant, Order } from '../../src/domain/order.ts';
+import type { Situation } from '../../src/domain/plan.ts';
 import type { Timing } from '../../src/domain/timing.ts';
 
 /** The moment at which every built situation is judged. */

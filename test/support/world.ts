@@ -20,7 +20,7 @@ import { eventually } from './eventually.ts';
 export type ProcessName = 'api' | 'bridge' | 'worker';
 
 /** How every end-to-end test runs the product: ten times as fast, with the margins that the faster deadlines allow. */
-export const TIME_SCALE = 10;
+const TIME_SCALE = 10;
 const SETTINGS = {
   TIME_SCALE: String(TIME_SCALE),
   RATE_REFRESH_SECONDS: '1',

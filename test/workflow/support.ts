@@ -16,7 +16,7 @@ import { createTestDatabase } from '../support/database.ts';
 
 export const DAY_MS = 86_400_000;
 
-export const TIMING: Timing = {
+const TIMING: Timing = {
   sendMarginMs: 15_000,
   quoteMarginMs: 30_000,
   resendWindowMs: 240_000,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { decide, type Situation } from '../../../src/domain/decide.ts';
+import { decide } from '../../../src/domain/decide.ts';
 import type { Order, OrderStatus } from '../../../src/domain/order.ts';
+import type { Situation } from '../../../src/domain/plan.ts';
 import { anOrder, aSituation, attemptIn, NOW, seconds, TIMING } from '../../support/builders.ts';
 
 function plan(order: Partial<Order>, around: Partial<Situation> = {}) {

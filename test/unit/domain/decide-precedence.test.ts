@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Attempt, Column } from '../../../src/domain/attempt.ts';
-import { type Action, decide, type Situation } from '../../../src/domain/decide.ts';
+import { decide } from '../../../src/domain/decide.ts';
+import type { Action, Situation } from '../../../src/domain/plan.ts';
 import { aSend, aSituation, attemptIn, COLUMNS, NOW, orderIn, seconds, TIMING } from '../../support/builders.ts';
 
 // The rows "expiry", "cancel requested" and "key older than 240 s" of the transfer table, and what comes before what.

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Attempt, Column, LinkedEffect, ProviderEnd } from '../../../src/domain/attempt.ts';
-import { type Action, decide } from '../../../src/domain/decide.ts';
+import { decide } from '../../../src/domain/decide.ts';
+import type { Action } from '../../../src/domain/plan.ts';
 import { aSend, aSituation, attemptIn, COLUMNS, NOW, orderIn, seconds, TIMING } from '../../support/builders.ts';
 
 // The rows of the transfer table that speak of what Conduit was read to say: claimed, succeeded, failed, cancelled.

@@ -1,5 +1,6 @@
 import type { Attempt, Column, LookupResult, Send } from '../../../src/domain/attempt.ts';
-import { type Action, decide, type RecordPlan, type Situation } from '../../../src/domain/decide.ts';
+import { decide } from '../../../src/domain/decide.ts';
+import type { Action, RecordPlan, Situation } from '../../../src/domain/plan.ts';
 import { aSend, aSituation, attemptIn, NOW, orderIn, seconds, TIMING } from '../../support/builders.ts';
 
 /** The plan for an attempt in a column of the transfer table, as built and changed by `over`. */

@@ -1,5 +1,5 @@
 import type { Attempt, ProviderEnd, Send } from '../../../src/domain/attempt.ts';
-import type { Situation } from '../../../src/domain/decide.ts';
+import type { Situation } from '../../../src/domain/plan.ts';
 import type { SendOutcome } from '../../../src/domain/replies.ts';
 import { anAttempt, anOrder, aSend, aSituation, NOW, seconds } from '../../support/builders.ts';
 import type { Rules } from './rules.ts';

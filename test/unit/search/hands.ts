@@ -1,5 +1,6 @@
-import { type Action, decide } from '../../../src/domain/decide.ts';
+import { decide } from '../../../src/domain/decide.ts';
 import { isTerminalOrder } from '../../../src/domain/order.ts';
+import type { Action } from '../../../src/domain/plan.ts';
 import { NOW, TIMING } from '../../support/builders.ts';
 import { situationOf } from './facts.ts';
 import { type MoneyPlan, permitted } from './permits.ts';

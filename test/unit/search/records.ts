@@ -1,6 +1,6 @@
 import type { AttemptStatus } from '../../../src/domain/attempt.ts';
-import type { RecordPlan } from '../../../src/domain/decide.ts';
 import { isTerminalOrder } from '../../../src/domain/order.ts';
+import type { RecordPlan } from '../../../src/domain/plan.ts';
 import type { Rules } from './rules.ts';
 import { type AttemptState, type EndState, isLive, mayHaveEffect, type OrderState, UNBORN } from './state.ts';
 import { commit, type Rows } from './transition.ts';

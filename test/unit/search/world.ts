@@ -1,5 +1,5 @@
-import type { Action } from '../../../src/domain/decide.ts';
 import { isTerminalOrder, type OrderStatus } from '../../../src/domain/order.ts';
+import type { Action } from '../../../src/domain/plan.ts';
 import { changesAround, type Happening, happeningsOf } from './environment.ts';
 import {
   breachOfPermit,
