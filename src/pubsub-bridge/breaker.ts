@@ -10,7 +10,7 @@ export interface BreakerDeps {
   readonly dependencies: Dependencies;
   readonly log: Logger;
   readonly metrics: Metrics;
-  /** The subscriptions look at `isPaused` and close or open. */
+  /** The subscribers look at `isPaused` again at once. */
   readonly onChange: () => void;
   readonly probeEveryMs?: number;
   /** A clock that never goes back, in milliseconds. */

@@ -20,7 +20,10 @@ const aMessage = (id: string): IncomingMessage => ({
 const notFound = () => Object.assign(new Error('not there'), { code: 5 });
 
 /** A Pub/Sub that a test can let forget its subscription, freeze or go away. */
-function startSubscriber(handle: (message: IncomingMessage) => Promise<Verdict> = async () => 'ack') {
+function startSubscriber(
+  handle: (message: IncomingMessage) => Promise<Verdict> = async () => 'ack',
+  checkEveryMs = 20,
+) {
   const state = { isPaused: false, isPresent: true, isFed: true, isAway: false, isFrozen: false };
   const queue: IncomingMessage[] = [];
   const asked = () => {
@@ -53,7 +56,7 @@ function startSubscriber(handle: (message: IncomingMessage) => Promise<Verdict> 
     isPaused: () => state.isPaused,
     log: silent,
     maxInFlight: 3,
-    checkEveryMs: 20,
+    checkEveryMs,
   });
   subscriber.start();
   stops.push(() => subscriber.stop());
@@ -105,7 +108,7 @@ test('a subscription that no topic feeds any more is missed, although it answers
 });
 
 test.each(['isAway', 'isFrozen'] as const)('while Pub/Sub %s it is not open; afterwards it is', async (fault) => {
-  const it = startSubscriber();
+  const it = startSubscriber(undefined, 60_000); // Found by the pull itself, not by the check that was due anyway.
   await opened(it);
   it.state[fault] = true;
   await eventually('red', async () => !it.subscriber.isOpen());
@@ -149,10 +152,15 @@ test('a stop waits for what is at work, and gives back what a pull still brought
   );
   const pulls = it.pubsub.pull.calls.length;
   await eventually('a pull that waits', async () => it.pubsub.pull.calls.length > pulls);
-  const stopped = it.subscriber.stop();
+  let isStopped = false;
+  const stopped = it.subscriber.stop().then(() => {
+    isStopped = true;
+  });
   answer([aMessage('late')]);
   await eventually('the late one is back', async () => it.pubsub.giveBack.calls.length === 1);
   expect(it.pubsub.acknowledge.calls).toHaveLength(0);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(isStopped).toBe(false);
 
   end();
   await stopped;
