@@ -67,9 +67,10 @@ export interface Claim {
 }
 
 /**
- * Claims the orders of a pair that this rate wakes, the longest unlooked first, and moves their next check on, so that no other
- * tick or sweep wakes them within the interval. A claim whose signal is lost costs one interval. Orders with a live attempt and
- * orders under a pause are not claimed.
+ * Claims the orders of a pair that this rate wakes, those whose trigger it crossed before those that only look of their own
+ * accord, the longest unlooked first, and moves their next check on, so that no other tick or sweep wakes them within the
+ * interval. A claim whose signal is lost costs one interval. Orders with a live attempt and orders under a pause are not
+ * claimed.
  */
 export async function claimCrossed(db: Database, claim: Claim): Promise<string[]> {
   const armed = (direction: Direction) =>
@@ -77,7 +78,10 @@ export async function claimCrossed(db: Database, claim: Claim): Promise<string[]
       ? db`direction = '>=' and trigger_rate <= ${claim.rate}`
       : db`direction = '<=' and trigger_rate >= ${claim.rate} and trigger_floor <= ${claim.rate}`;
   const rows = await db<{ orderId: string }[]>`
-    update orders set next_check_at = least(app_now(), ${claim.dueAt}::timestamptz) + ${claim.quietMs} * interval '1 millisecond'
+    update orders set next_check_at = greatest(
+      least(app_now(), ${claim.dueAt}::timestamptz) + ${claim.quietMs} * interval '1 millisecond',
+      -- However late the tick is, the same tick does not claim an order twice.
+      app_now() + ${claim.quietMs / 10} * interval '1 millisecond')
     where order_id in (
       select order_id from orders o
       where pair = ${claim.pair} and status = 'watching' and next_check_at <= app_now() and cancel_refused_at is null
@@ -85,7 +89,7 @@ export async function claimCrossed(db: Database, claim: Claim): Promise<string[]
         and not exists (select from transactions t where t.order_id = o.order_id and t.status in ('prepared', 'created', 'executing'))
         and not exists (select from pauses where scope in
           ('all', 'pair:' || o.pair, 'account:' || o.source_account, 'account:' || o.destination_account))
-      order by next_check_at, created_at limit ${claim.limit} for update skip locked)
+      order by (${armed('>=')} or ${armed('<=')}) desc, next_check_at, created_at limit ${claim.limit} for update skip locked)
     returning order_id`;
   return rows.map(({ orderId }) => orderId);
 }

@@ -93,3 +93,14 @@ test('a sweep claims what the rate wakes, once an interval, and nothing with a l
   expect((await claimCrossed(db, claim)).sort()).toEqual([armed.id, below.id].sort());
   expect(await claimCrossed(db, claim)).toEqual([]);
 });
+
+test('an order whose trigger was crossed is claimed before one that only looks of its own accord', async () => {
+  const { db } = test_;
+  const pair = 'USDT.base-USDC.base';
+  const idle = await aWatchedOrder(db, { pair, triggerRate: '0.99' });
+  await db`update orders set look_due_at = app_now(), next_check_at = app_now() - interval '1 hour' where order_id = ${idle.id}`;
+  const crossed = await aWatchedOrder(db, { pair, triggerRate: '0.90' });
+  const claim = { pair, rate: '0.95', dueAt: Date.now(), quietMs: 54_000, limit: 1 };
+  expect(await claimCrossed(db, claim)).toEqual([crossed.id]);
+  expect(await claimCrossed(db, claim)).toEqual([idle.id]);
+});
