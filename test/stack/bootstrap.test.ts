@@ -2,8 +2,11 @@ import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, beforeEach, expect, jest, test } from '@jest/globals';
 import { scratchDir } from './support.ts';
+
+// Real services start here, beside whatever else the machine does.
+jest.setTimeout(30_000);
 
 // A checkout in miniature, with an npm that only notes that it was called.
 const scratch = scratchDir();

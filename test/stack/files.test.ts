@@ -3,12 +3,15 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
-import { afterAll, expect, test } from '@jest/globals';
+import { afterAll, expect, jest, test } from '@jest/globals';
 import { writeEnvFile } from '../../stack/env-file.ts';
 import { formatCounts, sumCounts } from '../../stack/jest-runs.ts';
 import { POSTGRES_VERSION, WHEELS } from '../../stack/versions.ts';
 import { ensureWebhookEndpoint } from '../../stack/webhook-endpoint.ts';
 import { scratchDir } from './support.ts';
+
+// Real services start here, beside whatever else the machine does.
+jest.setTimeout(30_000);
 
 const scratch = scratchDir();
 afterAll(scratch.remove);

@@ -1,8 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, test } from '@jest/globals';
+import { afterAll, expect, jest, test } from '@jest/globals';
 import { scratchDir } from './support.ts';
+
+// Real services start here, beside whatever else the machine does.
+jest.setTimeout(30_000);
 
 const scratch = scratchDir();
 afterAll(scratch.remove);

@@ -2,11 +2,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, test } from '@jest/globals';
+import { afterAll, expect, jest, test } from '@jest/globals';
 import { isAlive } from '../../stack/is-alive.ts';
 import { type ProcessSpec, startProcess } from '../../stack/processes.ts';
 import { answersHttp, waitUntil } from '../../stack/wait.ts';
 import { freePort, scratchDir } from './support.ts';
+
+// Real services start here, beside whatever else the machine does.
+jest.setTimeout(30_000);
 
 const scratch = scratchDir();
 afterAll(scratch.remove);

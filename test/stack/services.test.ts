@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
-import { afterAll, expect, test } from '@jest/globals';
+import { afterAll, expect, jest, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { runCommand } from '../../stack/run-command.ts';
@@ -10,6 +10,9 @@ import { SEARCH_ATTRIBUTES } from '../../stack/services/temporal.ts';
 import { type Services, type ServicesOptions, startServices } from '../../stack/services.ts';
 import { acceptsTcp, waitUntil } from '../../stack/wait.ts';
 import { scratchDir } from './support.ts';
+
+// Real services start here, beside whatever else the machine does.
+jest.setTimeout(30_000);
 
 const scratch = scratchDir();
 afterAll(scratch.remove);

@@ -13,7 +13,7 @@ import { World } from './world.ts';
  * lag, a hand that carries out an old plan, a customer's cancel, pauses, and the clock. Nothing is sampled: within its bounds each
  * search visits every state there is.
  *
- * `SEARCH=long npm run test:unit -- test/unit/search` widens the bounds to fifteen million states (about six minutes of one core and 2 GB) and
+ * `SEARCH=long npm run test:unit -- --testPathPatterns search` widens the bounds to fifteen million states (about six minutes of one core and 2 GB) and
  * prints figures and paths; `SEARCH=show` prints them for the quick form.
  */
 
