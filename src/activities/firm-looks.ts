@@ -6,9 +6,9 @@ import { loadSituation } from '../db/situations.ts';
 import { parsePair } from '../domain/assets.ts';
 import type { OrderReason, Seen } from '../domain/order.ts';
 import { allInRate, isRateMet, triggersOf } from '../domain/rate.ts';
-import { backoffMs } from '../domain/timing.ts';
+import { backoffMs, ownLookInMs, QUIET_SHARE } from '../domain/timing.ts';
 import type { Activities, ErrandResult } from './interface.ts';
-import { type JudgedQuote, type ProviderDeps, setPause, takeQuote } from './provider.ts';
+import { type JudgedQuote, type ProviderDeps, said, setPause, takeQuote } from './provider.ts';
 
 export interface FirmLookDeps extends ProviderDeps {
   readonly hints: RedisHints;
@@ -17,12 +17,6 @@ export interface FirmLookDeps extends ProviderDeps {
   readonly maxAttemptsPerHour: number;
   readonly cacheOrder: (orderId: string) => Promise<void>;
 }
-
-/** The daily look, so that a trigger does not age; the jitter keeps orders that were placed together apart. */
-const DAY_MS = 86_400_000;
-const JITTER_MS = 7_200_000;
-/** How much of an interval an order sleeps after a look: less than one, so that the next tick finds it. */
-const QUIET_SHARE = 0.9;
 
 /** Takes a firm quote for the order's own amount and acts on the all-in rate: the next attempt, or a recorded miss. */
 export function createFirmLooks(deps: FirmLookDeps): Pick<Activities, 'takeFirmLook'> {
@@ -134,9 +128,5 @@ export function createFirmLooks(deps: FirmLookDeps): Pick<Activities, 'takeFirmL
 }
 
 function nextTimes(nextCheckInMs: number) {
-  return { nextCheckInMs, lookInMs: Math.round(DAY_MS + (Math.random() * 2 - 1) * JITTER_MS) };
-}
-
-function said(result: string, code: string | null = null): ErrandResult {
-  return { result, code };
+  return { nextCheckInMs, lookInMs: ownLookInMs(Math.random()) };
 }

@@ -11,7 +11,7 @@ import type { Seen } from '../domain/order.ts';
 import { observedOf, type ProviderOrder, readLock } from '../domain/provider-order.ts';
 import { lookupDueAt } from '../domain/timing.ts';
 import type { Activities, ErrandResult } from './interface.ts';
-import { DEFAULT_RETRY_AFTER_MS, setPause } from './provider.ts';
+import { DEFAULT_RETRY_AFTER_MS, said, setPause } from './provider.ts';
 import type { TransferDeps } from './transfers.ts';
 
 /** What Conduit says of an attempt's order, before anything is concluded from it. */
@@ -130,8 +130,4 @@ async function read(deps: TransferDeps, { pair }: OrderRow, order: ProviderOrder
   if (linked.kind === 'rate_limited') return limited(deps, linked.retryAfterMs);
   // One that cannot be read may still be under way.
   return { kind: 'found', reading: { order, lock, linked: linked.kind === 'read' ? linked.effect : 'open', raw } };
-}
-
-function said(result: string, code: string | null = null): ErrandResult {
-  return { result, code };
 }

@@ -9,6 +9,7 @@ import { confirms, judgeRate, type SanityBounds } from '../domain/rate-sanity.ts
 import { healsByProbe } from '../domain/replies.ts';
 import type { Timing } from '../domain/timing.ts';
 import type { Bell } from './bell.ts';
+import type { ErrandResult } from './interface.ts';
 
 export interface ProviderDeps {
   readonly db: Database;
@@ -98,4 +99,9 @@ export async function setPause(
 ): Promise<void> {
   await inTransaction(db, (tx) => addPause(tx, { scope, reason, automatic: true, healsByProbe: isHealing }));
   bell.log.error({ event: 'pause_set', scope, code: reason }, `paused ${scope.split(':')[0]}: ${reason}`);
+}
+
+/** What an activity answers the run: words for the reader of its history. */
+export function said(result: string, code: string | null = null): ErrandResult {
+  return { result, code };
 }

@@ -11,6 +11,7 @@ import { parsePair } from '../domain/assets.ts';
 import { Decimal } from '../domain/decimal.ts';
 import type { Instant } from '../domain/order.ts';
 import type { QuoteOption } from '../domain/quote.ts';
+import { QUIET_SHARE } from '../domain/timing.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Activities, TickResult } from './interface.ts';
 import { type JudgedQuote, type ProviderDeps, setPause, takeQuote } from './provider.ts';
@@ -33,7 +34,6 @@ export interface RateWatchDeps extends ProviderDeps {
 const PAGE = 500;
 const SIGNALS_AT_ONCE = 50;
 const MAX_WOKEN = 1_000;
-const QUIET_SHARE = 0.9;
 /** How many orders' amounts are tried when the provider refuses an amount as out of range. */
 const MAX_AMOUNTS = 3;
 /** Above the first somebody should look; above the second the margin's share for clock error is spent. */

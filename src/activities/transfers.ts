@@ -14,7 +14,7 @@ import type { Seen } from '../domain/order.ts';
 import { readLock } from '../domain/provider-order.ts';
 import type { SendOperation } from '../domain/replies.ts';
 import type { Activities, ErrandResult } from './interface.ts';
-import { DEFAULT_RETRY_AFTER_MS, type ProviderDeps, setPause } from './provider.ts';
+import { DEFAULT_RETRY_AFTER_MS, type ProviderDeps, said, setPause } from './provider.ts';
 
 export interface TransferDeps extends ProviderDeps {
   readonly hints: RedisHints;
@@ -168,8 +168,4 @@ async function tryToStore<T>({ wait, bell }: TransferDeps, store: () => Promise<
       await wait(STORE_PAUSE_MS);
     }
   }
-}
-
-function said(result: string, code: string | null = null): ErrandResult {
-  return { result, code };
 }

@@ -9,6 +9,7 @@ import { assetText } from '../domain/assets.ts';
 import { Decimal } from '../domain/decimal.ts';
 import { DomainError } from '../domain/errors.ts';
 import type { Instant } from '../domain/order.ts';
+import { ownLookInMs } from '../domain/timing.ts';
 import type { Metrics } from '../metrics.ts';
 import type { CreateOrder } from './create-order.ts';
 import type { CreationQuote, QuoteWish } from './creation-quotes.ts';
@@ -34,10 +35,6 @@ export interface AcceptedOrder {
   /** The key had its order already. */
   readonly replayed: boolean;
 }
-
-/** An order looks by itself once a day, so that its trigger does not age; the jitter keeps those placed together apart. */
-const LOOK_MS = 24 * 3_600_000;
-const LOOK_JITTER_MS = 2 * 3_600_000;
 
 /**
  * Places orders. The stored key comes before everything that may change with time: a repeat finds its order while Conduit is down, after
@@ -88,7 +85,7 @@ export function createAcceptOrder(deps: AcceptOrderDeps) {
         quotedRate: terms.quotedRate,
         triggerRate: terms.triggerRate,
         triggerFloor: terms.triggerFloor,
-        lookInMs: Math.round(LOOK_MS + (Math.random() * 2 - 1) * LOOK_JITTER_MS),
+        lookInMs: ownLookInMs(Math.random()),
       },
       { hash: requestHash(wanted, HASH_VERSION), hashVersion: HASH_VERSION, quoteId: terms.quoteId },
     );

@@ -80,3 +80,17 @@ export function isKeyYoung(sends: readonly Send[], now: Instant, timing: Timing)
 export function backoffMs(count: number, timing: Timing): number {
   return timing.retryBaseMs * 2 ** Math.min(Math.max(count, 1) - 1, 2);
 }
+
+/** How much of an interval an order sleeps after a look or a claim: less than one, so that the next tick finds it. */
+export const QUIET_SHARE = 0.9;
+
+const DAY_MS = 86_400_000;
+const LOOK_JITTER_MS = 7_200_000;
+
+/**
+ * In how long an order looks of its own accord: once a day, so that its trigger does not age, and up to two hours around it, so
+ * that orders placed together keep apart. `random` is from 0 to 1.
+ */
+export function ownLookInMs(random: number): number {
+  return Math.round(DAY_MS + (random * 2 - 1) * LOOK_JITTER_MS);
+}

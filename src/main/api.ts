@@ -3,7 +3,6 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createApi } from '../api/app.ts';
 import { createConduitClient } from '../clients/conduit/client.ts';
-import { assertKeyFitsHost } from '../clients/conduit/key-host.ts';
 import { connectRedis } from '../clients/redis.ts';
 import { createUserCache } from '../clients/redis-cache.ts';
 import { connectDatabase } from '../db/client.ts';
@@ -25,7 +24,6 @@ const CONDUIT_CONNECTIONS = 8;
 await runProcess('api', METRICS_PORT, STOP_DEADLINE_MS, startApi);
 
 async function startApi({ config, log, metrics }: ProcessContext): Promise<RunningProcess> {
-  assertKeyFitsHost(config.CONDUIT_BASE_URL, config.CONDUIT_API_KEY);
   if (config.webhookSecrets.length === 0) {
     log.warn({ event: 'process_started' }, 'CONDUIT_WEBHOOK_SECRET is not set: every webhook will be refused');
   }
