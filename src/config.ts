@@ -79,14 +79,21 @@ export const ENV_SCHEMA = z.object({
 
 type Env = z.infer<typeof ENV_SCHEMA>;
 
+/** What gives access to Conduit, or tells whose it is. */
+type ConduitAccess = 'CONDUIT_API_KEY' | 'CONDUIT_ORGANISATION' | 'CONDUIT_WEBHOOK_SECRET';
+
 /** The settings as the processes use them: margins and waits in milliseconds, scaled where the protocol scales them. */
-export interface Config extends Env {
-  readonly CONDUIT_ORGANISATION: string;
-  readonly webhookSecrets: readonly string[];
+export interface KeylessConfig extends Omit<Env, ConduitAccess> {
   readonly timing: Timing;
   readonly sanity: SanityBounds;
   readonly conduitTimeoutMs: number;
   readonly rateRefreshMs: number;
+}
+
+/** The settings of a process that speaks with Conduit. */
+export interface Config extends KeylessConfig, Pick<Env, 'CONDUIT_API_KEY'> {
+  readonly CONDUIT_ORGANISATION: string;
+  readonly webhookSecrets: readonly string[];
 }
 
 /** A setting is missing or wrong; the message lists every fault, one a line. */
@@ -109,16 +116,37 @@ const CONDUIT_HOST = /(^|\.)conduit\.financial\.?$/;
  * fault, none of which shows a value.
  */
 export function loadConfig(environment: NodeJS.ProcessEnv): Config {
-  const { values, faults } = readSettings(ENV_SCHEMA.shape, environment);
-  faults.push(...faultsBetween(values));
-  if (faults.length > 0) throw new ConfigError(faults.join('\n'));
-  const env = values as Env;
-  const secondMs = Math.round(1_000 / env.TIME_SCALE);
+  const env = readAll(environment, ENV_SCHEMA.shape) as Env;
   return {
     ...env,
+    ...derivedOf(env),
     CONDUIT_ORGANISATION:
       env.CONDUIT_ORGANISATION ?? createHash('sha256').update(env.CONDUIT_API_KEY).digest('hex').slice(0, 8),
     webhookSecrets: env.CONDUIT_WEBHOOK_SECRET?.split(',') ?? [],
+  };
+}
+
+/** The same without access to Conduit, for a process that never calls it: what it does not hold it cannot lose. */
+export function loadKeylessConfig(environment: NodeJS.ProcessEnv): KeylessConfig {
+  const { shape } = ENV_SCHEMA.omit({
+    CONDUIT_API_KEY: true,
+    CONDUIT_ORGANISATION: true,
+    CONDUIT_WEBHOOK_SECRET: true,
+  });
+  const env = readAll(environment, shape) as Omit<Env, ConduitAccess>;
+  return { ...env, ...derivedOf(env) };
+}
+
+function readAll(environment: NodeJS.ProcessEnv, shape: z.ZodRawShape): unknown {
+  const { values, faults } = readSettings(shape, environment);
+  faults.push(...faultsBetween(values as Partial<Env>));
+  if (faults.length > 0) throw new ConfigError(faults.join('\n'));
+  return values;
+}
+
+function derivedOf(env: Omit<Env, ConduitAccess>) {
+  const secondMs = Math.round(1_000 / env.TIME_SCALE);
+  return {
     conduitTimeoutMs: Math.ceil(env.CONDUIT_TIMEOUT_MS / env.TIME_SCALE),
     rateRefreshMs: env.RATE_REFRESH_SECONDS * 1_000,
     sanity: { jumpFactor: env.RATE_JUMP_FACTOR, absurdFactor: env.RATE_ABSURD_FACTOR },

@@ -25,6 +25,9 @@ export const ALERTS = [
   'workflow_repaired',
   'rate_suspect',
   'other_organisation',
+  'attempt_absent',
+  'execution_slow',
+  'lookup_unavailable',
 ] as const;
 export type Alert = (typeof ALERTS)[number];
 

@@ -1,15 +1,13 @@
-import { findAttempt } from '../db/attempts.ts';
 import { cancelOrder } from '../db/cancel.ts';
 import type { Database } from '../db/client.ts';
 import type { OrderRow } from '../db/orders.ts';
 import { applyRecord } from '../db/records.ts';
 import { type LoadedSituation, loadSituation } from '../db/situations.ts';
 import { decide } from '../domain/decide.ts';
-import { Decimal } from '../domain/decimal.ts';
 import type { Instant, Order } from '../domain/order.ts';
 import type { Action, RecordPlan } from '../domain/plan.ts';
 import type { Timing } from '../domain/timing.ts';
-import type { Bell } from './bell.ts';
+import { type Bell, ringAlarms } from './bell.ts';
 import type { Activities, Hints, Step } from './interface.ts';
 
 export interface AdvanceDeps {
@@ -59,22 +57,10 @@ export function createAdvanceActivities({
     bell.recorded(record.kind, order.status, loaded.row.status, fields);
     await cacheOrder(order.id);
     if (record.kind === 'adopt_created' && record.isLost) bell.alert('lost_row_adopted', fields);
-    if (record.kind === 'adopt_claimed') bell.page('claimed_without_execute', fields);
-    if (record.kind === 'fail_attempt') {
-      if (record.isPage) bell.page('partial_effect', fields);
-      else if (record.reason === 'cancelled_by_provider') bell.alert('cancelled_by_provider', fields);
-    }
+    if (record.kind === 'fail_attempt' && record.reason === 'cancelled_by_provider')
+      bell.alert('cancelled_by_provider', fields);
     if (record.kind === 'fence' && record.reason === 'account_changed') bell.alert('account_changed', fields);
-    if (record.kind === 'fence' && loaded.situation.attempt?.lockFault === 'auto_execute')
-      bell.page('auto_execute_ignored', fields);
-    if (record.kind === 'complete') {
-      if (record.isForeign) bell.page('executed_without_execute', fields);
-      const settled = loaded.seen.attempt === null ? null : await findAttempt(db, order.id, loaded.seen.attempt);
-      const isAsLocked =
-        isSame(settled?.settledDebit, settled?.lockedDebit) &&
-        isSame(settled?.settledRecipient, settled?.lockedRecipient);
-      if (!isAsLocked) bell.page('settled_differs_from_lock', fields);
-    }
+    await ringAlarms(db, bell, { orderId: order.id });
   }
 
   async function cancelOrderForOperator(orderId: string): Promise<string> {
@@ -85,11 +71,6 @@ export function createAdvanceActivities({
   }
 
   return { advanceOrder, cancelOrderForOperator };
-}
-
-/** Whether two amounts that should both be there are the same number. */
-function isSame(a: string | null | undefined, b: string | null | undefined): boolean {
-  return a != null && b != null && new Decimal(a).eq(b);
 }
 
 function stepOf(

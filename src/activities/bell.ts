@@ -1,3 +1,5 @@
+import { markRung, unrungAlarms } from '../db/alarms.ts';
+import type { Database } from '../db/client.ts';
 import type { OrderStatus } from '../domain/order.ts';
 import type { Logger } from '../logger.ts';
 import type { Alert, Metrics, Page } from '../metrics.ts';
@@ -34,4 +36,18 @@ export function createBell(log: Logger, metrics: Metrics): Bell {
       metrics.alerts.inc({ alert });
     },
   };
+}
+
+/**
+ * Calls people for the alarms that stand with an order's events. The hand that wrote them does so at once; the reconciler does
+ * so for one that died before it could.
+ */
+export async function ringAlarms(db: Database, bell: Bell, of: Parameters<typeof unrungAlarms>[1]): Promise<number> {
+  const alarms = await unrungAlarms(db, of);
+  for (const alarm of alarms) {
+    const { orderId, number, status, attempt, code } = alarm;
+    for (const page of alarm.pages) bell.page(page, { order_id: orderId, version: number, status, attempt, code });
+    await markRung(db, alarm);
+  }
+  return alarms.length;
 }

@@ -1,12 +1,12 @@
 import type { RedisHints } from '../clients/redis-hints.ts';
-import { type MissedLook, postponeLook, prepareAttempt, recordMiss } from '../db/looks.ts';
+import { isAtAttemptLimit, type MissedLook, postponeLook, prepareAttempt, recordMiss } from '../db/looks.ts';
 import type { OrderRow } from '../db/orders.ts';
 import { applyRecord } from '../db/records.ts';
 import { loadSituation } from '../db/situations.ts';
 import { parsePair } from '../domain/assets.ts';
 import type { OrderReason, Seen } from '../domain/order.ts';
 import { allInRate, isRateMet, triggersOf } from '../domain/rate.ts';
-import { backoffMs, ownLookInMs, QUIET_SHARE } from '../domain/timing.ts';
+import { backoffMs, ownLookAgainInMs, ownLookInMs, QUIET_SHARE } from '../domain/timing.ts';
 import type { Activities, ErrandResult } from './interface.ts';
 import { type JudgedQuote, type ProviderDeps, said, setPause, takeQuote } from './provider.ts';
 
@@ -27,8 +27,9 @@ export function createFirmLooks(deps: FirmLookDeps): Pick<Activities, 'takeFirmL
     const loaded = await loadSituation(db, orderId, { isLookWanted: true, compareRate: false, rateMaxAgeMs: 0 });
     if (!loaded || loaded.row.version !== seen.version || loaded.situation.attempt) return said('superseded');
     const { row, situation } = loaded;
-    if (situation.isPaused) return miss(row, seen, 'paused', `paused:v${seen.version}`);
-    if (!situation.areAccountsActive) return miss(row, seen, 'account_changed', `account:v${seen.version}`);
+    if (situation.isPaused) return withhold(row, seen, 'paused');
+    if (!situation.areAccountsActive) return withhold(row, seen, 'account_changed');
+    if (await isAtAttemptLimit(db, orderId, deps.maxAttemptsPerHour)) return withhold(row, seen, 'attempt_limit');
     if (situation.gateClosedUntil !== null) return said('gate_closed');
     if (await hints.isThrottled(orderId)) {
       // Otherwise an own look that is due would be asked for again and again until the throttle ends.
@@ -80,7 +81,14 @@ export function createFirmLooks(deps: FirmLookDeps): Pick<Activities, 'takeFirmL
   ): Promise<ErrandResult> {
     const { option, amounts, shape } = quote;
     const rate = allInRate(amounts);
-    const look = { rate, ...triggersOf(row, shape, parsePair(row.pair).to), ...nextTimes(quietMs), failedLooks: 0 };
+    const look = {
+      rate,
+      ...triggersOf(row, shape, parsePair(row.pair).to),
+      nextCheckInMs: quietMs,
+      lookInMs: ownLookInMs(Math.random()),
+      failedLooks: 0,
+      isAsked: true,
+    };
     if (!isRateMet(row, amounts))
       return record({ orderId: row.id, seen, fact: option.quoteId, reason: 'rate_not_met', code: null, look });
     const { baseUrl, organisation, maxAttemptsPerHour: maxAttempts } = deps;
@@ -111,8 +119,17 @@ export function createFirmLooks(deps: FirmLookDeps): Pick<Activities, 'takeFirmL
     code: string | null = null,
   ): Promise<ErrandResult> {
     const failedLooks = row.failedLooks + 1;
-    const look = { rate: null, ...nextTimes(backoffMs(failedLooks, timing)), failedLooks };
+    const againInMs = backoffMs(failedLooks, timing);
+    const look = { rate: null, nextCheckInMs: againInMs, lookInMs: againInMs, failedLooks, isAsked: true };
     return record({ orderId: row.id, seen, fact, reason, code, look });
+  }
+
+  /** A look that is not taken at all, because nothing could follow from it now. */
+  function withhold(row: OrderRow, seen: Seen, reason: 'paused' | 'account_changed' | 'attempt_limit') {
+    const failedLooks = row.failedLooks + 1;
+    const lookInMs = ownLookAgainInMs(Math.random(), timing);
+    const look = { rate: null, nextCheckInMs: backoffMs(failedLooks, timing), lookInMs, failedLooks, isAsked: false };
+    return record({ orderId: row.id, seen, fact: `${reason}:v${seen.version}`, reason, code: null, look });
   }
 
   async function record(missed: MissedLook): Promise<ErrandResult> {
@@ -125,8 +142,4 @@ export function createFirmLooks(deps: FirmLookDeps): Pick<Activities, 'takeFirmL
   }
 
   return { takeFirmLook };
-}
-
-function nextTimes(nextCheckInMs: number) {
-  return { nextCheckInMs, lookInMs: ownLookInMs(Math.random()) };
 }

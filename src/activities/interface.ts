@@ -11,7 +11,8 @@ export interface Hints {
 
 /** One request to Conduit that the plan asks for. */
 export type Errand =
-  | { readonly kind: 'look' }
+  /** `isOwn`: the daily look, which nothing waits for. */
+  | { readonly kind: 'look'; readonly isOwn: boolean }
   | { readonly kind: 'send_create' }
   | { readonly kind: 'send_execute'; readonly keyNumber: number }
   | { readonly kind: 'send_cancel'; readonly keyNumber: number }
@@ -41,6 +42,12 @@ export interface ErrandResult {
   readonly code: string | null;
 }
 
+/** A closed attempt that may have left an order at Conduit. */
+export interface OrphanRef {
+  readonly orderId: string;
+  readonly attempt: number;
+}
+
 export interface TickResult {
   /** The interval between ticks, in milliseconds. */
   readonly refreshMs: number;
@@ -64,5 +71,8 @@ export interface Activities {
   lookUpAttempt(orderId: string, seen: Seen): Promise<ErrandResult>;
   tickRateWatch(pair: string, dueAt: number): Promise<TickResult>;
   reconcileOrders(): Promise<Record<string, number>>;
-  followOrphans(): Promise<Record<string, number>>;
+  listDueOrphans(): Promise<OrphanRef[]>;
+  followOrphan(orphan: OrphanRef): Promise<ErrandResult>;
+  /** How many pauses of our own making have healed. */
+  probePauses(): Promise<number>;
 }

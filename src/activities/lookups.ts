@@ -7,9 +7,10 @@ import { sendsOfAttempt } from '../db/sends.ts';
 import { parsePair } from '../domain/assets.ts';
 import type { LookupResult } from '../domain/attempt.ts';
 import { attemptReference, sendKey } from '../domain/ids.ts';
-import type { Seen } from '../domain/order.ts';
-import { observedOf, type ProviderOrder, readLock } from '../domain/provider-order.ts';
+import type { Instant, Seen } from '../domain/order.ts';
+import { observedOf, readLock } from '../domain/provider-order.ts';
 import { lookupDueAt } from '../domain/timing.ts';
+import { readClaimedByPages } from './claimed-pages.ts';
 import type { Activities, ErrandResult } from './interface.ts';
 import { DEFAULT_RETRY_AFTER_MS, said, setPause } from './provider.ts';
 import type { TransferDeps } from './transfers.ts';
@@ -35,9 +36,18 @@ export function createLookups(deps: TransferDeps): Pick<Activities, 'lookUpAttem
       await setNextLookup(db, orderId, attempt.attempt, gateClosedUntil - begunAt);
       return said('gate_closed');
     }
-    const found = await findAtProvider(deps, order, attempt);
+    const byPages = await readClaimedByPages(deps, attempt, begunAt, async (shownAttempt, shown) => {
+      const shownOrder = await findOrder(db, shownAttempt.orderId);
+      if (shownOrder) await keep(shownAttempt, await read(deps, shownOrder, shownAttempt, shown), begunAt);
+    });
+    if (byPages === 'not_shown') return keep(attempt, await findAtProvider(deps, order, attempt), begunAt);
+    return said(byPages === 'read' ? 'read_by_pages' : byPages);
+  }
+
+  async function keep(attempt: AttemptRow, found: Found, begunAt: Instant): Promise<ErrandResult> {
+    const { orderId, attempt: number } = attempt;
     const result = resultOf(found);
-    const last = (await sendsOfAttempt(db, orderId, attempt.attempt)).at(-1);
+    const last = (await sendsOfAttempt(db, orderId, number)).at(-1);
     const nextLookupAt =
       found.kind === 'rate_limited'
         ? begunAt + found.retryAfterMs
@@ -47,16 +57,13 @@ export function createLookups(deps: TransferDeps): Pick<Activities, 'lookUpAttem
     const isToReadAgain = reading?.linked === 'none';
     await storeLookup(db, {
       orderId,
-      attempt: attempt.attempt,
+      attempt: number,
       result,
       begunAt,
       reading,
       nextLookupAt: isToReadAgain ? begunAt + 30 * timing.secondMs : nextLookupAt,
     });
-    bell.log.info(
-      { event: 'lookup_stored', order_id: orderId, attempt: attempt.attempt, status: result },
-      `look-up: ${result}`,
-    );
+    bell.log.info({ event: 'lookup_stored', order_id: orderId, attempt: number, status: result }, `look-up: ${result}`);
     await deps.cacheOrder(orderId);
     return said(result, reading?.order.status ?? null);
   }
@@ -90,8 +97,7 @@ export async function findAtProvider(deps: TransferDeps, order: OrderRow, attemp
     const reply = await deps.conduit.getOrder(id);
     if (reply.kind === 'rate_limited') return limited(deps, reply.retryAfterMs);
     if (reply.kind === 'unavailable') return { kind: 'unavailable' };
-    if (reply.kind === 'found' && reply.order.reference === attempt.reference)
-      return read(deps, order, reply.order, reply.raw);
+    if (reply.kind === 'found' && reply.order.reference === attempt.reference) return read(deps, order, attempt, reply);
     // A known order that is suddenly not there is "absent"; a hint that leads nowhere is only a bad hint.
     if (attempt.conduitOrderId !== null) return { kind: 'absent' };
   }
@@ -100,7 +106,7 @@ export async function findAtProvider(deps: TransferDeps, order: OrderRow, attemp
   if (matches.kind === 'unavailable') return { kind: 'unavailable' };
   const [match, second] = matches.orders;
   if (!match) return { kind: 'absent' };
-  if (!second) return read(deps, order, match.order, match.raw);
+  if (!second) return read(deps, order, attempt, match);
   await setPause(deps, 'all', 'two_orders_under_reference', false);
   deps.bell.page('two_orders_under_reference', { order_id: order.id, attempt: attempt.attempt });
   return { kind: 'ambiguous', orders: matches.orders };
@@ -123,8 +129,13 @@ async function limited({ db }: TransferDeps, asked: number | null): Promise<Foun
 }
 
 /** A failed order is read with its linked transactions: without them its failure proves nothing. */
-async function read(deps: TransferDeps, { pair }: OrderRow, order: ProviderOrder, raw: unknown): Promise<Found> {
-  const lock = readLock(order, parsePair(pair));
+async function read(
+  deps: TransferDeps,
+  { pair }: OrderRow,
+  { allInRate }: AttemptRow,
+  { order, raw }: FoundOrder,
+): Promise<Found> {
+  const lock = readLock(order, parsePair(pair), { allInRate, bounds: deps.sanity });
   if (order.status !== 'failed') return { kind: 'found', reading: { order, lock, linked: null, raw } };
   const linked = await deps.conduit.getTransactions(order.linkedTransactionIds);
   if (linked.kind === 'rate_limited') return limited(deps, linked.retryAfterMs);

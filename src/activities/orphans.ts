@@ -1,7 +1,7 @@
-import type { AttemptRow } from '../db/attempts.ts';
+import { type AttemptRow, findAttempt } from '../db/attempts.ts';
 import { findOrder, type OrderRow, orderToProbe } from '../db/orders.ts';
 import { alarmForOrphan, closeOrphan, customerOfAccount, dueOrphans, reopenOrphan } from '../db/orphans.ts';
-import { liftPause, listPauses } from '../db/pauses.ts';
+import { liftPause, pausesToProbe } from '../db/pauses.ts';
 import { pairBook } from '../db/rate-watch.ts';
 import { type ProviderReading, storeLookup } from '../db/readings.ts';
 import { sendsOfAttempt } from '../db/sends.ts';
@@ -10,16 +10,14 @@ import { isUnresolved } from '../domain/attempt.ts';
 import type { Instant } from '../domain/order.ts';
 import { observedOf } from '../domain/provider-order.ts';
 import { orphanLookupDueAt } from '../domain/timing.ts';
-import type { Activities } from './interface.ts';
+import type { Activities, ErrandResult, OrphanRef } from './interface.ts';
 import { type Found, findAtProvider } from './lookups.ts';
-import { takeQuote } from './provider.ts';
+import { said, takeQuote } from './provider.ts';
 import { cancelAtProvider, type TransferDeps } from './transfers.ts';
 
-export interface OrphanDeps extends TransferDeps {
-  readonly heartbeat: () => void;
-}
-
+/** As many as one pass can follow under the cap on calls; the others stay due. */
 const BATCH = 50;
+const PROBES = 5;
 const DAY_S = 86_400;
 
 function isMoneyMoving({ order, linked }: ProviderReading): boolean {
@@ -27,36 +25,22 @@ function isMoneyMoving({ order, linked }: ProviderReading): boolean {
 }
 
 /** Follows what closed attempts left at the provider to its end, and tries whether pauses of our own making have healed. */
-export function createOrphans(deps: OrphanDeps): Pick<Activities, 'followOrphans'> {
+export function createOrphans(deps: TransferDeps): Pick<Activities, 'listDueOrphans' | 'followOrphan' | 'probePauses'> {
   const { db, bell, timing } = deps;
 
-  async function followOrphans(): Promise<Record<string, number>> {
-    const counts = { followed: 0, ended: 0, healed: 0 };
-    for (const attempt of await dueOrphans(db, BATCH, DAY_S * timing.secondMs)) {
-      deps.heartbeat();
-      // One that cannot be followed now must not hold up the others: it stays due.
-      const outcome = await followOne(attempt).catch((err: unknown) => {
-        bell.log.warn(
-          { event: 'dependency_unavailable', err, order_id: attempt.orderId },
-          'an orphan could not be followed',
-        );
-        return 'open' as const;
-      });
-      if (outcome === 'gate_closed') break;
-      counts.followed += 1;
-      if (outcome === 'ended') counts.ended += 1;
-    }
-    counts.healed = await probePauses();
-    return counts;
+  async function listDueOrphans(): Promise<OrphanRef[]> {
+    const due = await dueOrphans(db, BATCH, DAY_S * timing.secondMs);
+    return due.map(({ orderId, attempt }) => ({ orderId, attempt }));
   }
 
-  async function followOne(attempt: AttemptRow): Promise<'open' | 'ended' | 'gate_closed'> {
-    const order = await findOrder(db, attempt.orderId);
-    if (!order) return 'ended';
+  async function followOrphan({ orderId, attempt: number }: OrphanRef): Promise<ErrandResult> {
+    const order = await findOrder(db, orderId);
+    const attempt = await findAttempt(db, orderId, number);
+    if (!order || !attempt) return said('absent');
     const { now: begunAt, gateClosedUntil } = await pairBook(db, order.pair);
-    if (gateClosedUntil !== null) return 'gate_closed';
+    if (gateClosedUntil !== null) return said('gate_closed');
     const found = await findAtProvider(deps, order, attempt);
-    if (found.kind === 'rate_limited') return 'gate_closed';
+    if (found.kind === 'rate_limited') return said('gate_closed');
     // The alarm comes before the reading is kept: a crash between the two rings it again instead of never.
     const isAnswered = found.kind !== 'found' || !isMoneyMoving(found.reading) || (await raiseAlarm(order, attempt));
     await keep(attempt, found, begunAt);
@@ -64,7 +48,7 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'followOrphans
       { event: 'orphan_followed', order_id: order.id, attempt: attempt.attempt, status: found.kind },
       `orphan: ${found.kind}`,
     );
-    return isAnswered ? conclude(order, attempt, found, begunAt) : 'open';
+    return said(isAnswered ? await conclude(order, attempt, found, begunAt) : 'open', found.kind);
   }
 
   async function keep(
@@ -138,9 +122,8 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'followOrphans
 
   async function probePauses(): Promise<number> {
     let healed = 0;
-    for (const pause of await listPauses(db)) {
-      deps.heartbeat();
-      if (!pause.healsByProbe || !(await isHealed(pause.scope).catch(() => false))) continue;
+    for (const pause of await pausesToProbe(db, PROBES)) {
+      if (!(await isHealed(pause.scope).catch(() => false))) continue;
       if (await liftPause(db, pause.scope, true)) healed += 1;
       bell.log.warn({ event: 'pause_lifted', scope: pause.scope }, 'a probe succeeded, the pause is lifted');
     }
@@ -161,5 +144,5 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'followOrphans
     return quote.kind !== 'ours' && quote.kind !== 'unavailable' && quote.kind !== 'gate_closed';
   }
 
-  return { followOrphans };
+  return { listDueOrphans, followOrphan, probePauses };
 }

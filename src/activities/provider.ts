@@ -55,8 +55,11 @@ export async function takeQuote(deps: ProviderDeps, pair: string, request: Quote
   const verdict = judgeRate(first.option.referenceRate, lastGood?.referenceRate ?? null, deps.sanity);
   if (verdict === 'good') return first;
   if (verdict === 'absurd') {
-    await setPause(deps, `pair:${pair}`, 'absurd_rate', false);
-    deps.bell.page('absurd_rate', { pair, rate: first.option.referenceRate, last_good: lastGood?.referenceRate });
+    const fields = { pair, rate: first.option.referenceRate, last_good: lastGood?.referenceRate };
+    // A feed that stays absurd has called a person already; every tick finds it again.
+    const isNew = await setPause(deps, `pair:${pair}`, 'absurd_rate', false);
+    if (isNew) deps.bell.page('absurd_rate', fields);
+    else deps.bell.alert('rate_suspect', fields);
     return { kind: 'absurd', rate: first.option.referenceRate };
   }
   deps.bell.alert('rate_suspect', { pair, rate: first.option.referenceRate, last_good: lastGood?.referenceRate });
@@ -90,15 +93,18 @@ async function askQuote({ db, conduit, rateRefreshMs }: ProviderDeps, request: Q
   }
 }
 
-/** Begins a pause of its own and says so. Whether a probe may lift it again hangs on the code. */
+/** Begins a pause of its own and says so; true when there was none. Whether a probe may lift it again hangs on the code. */
 export async function setPause(
   { db, bell }: Pick<ProviderDeps, 'db' | 'bell'>,
   scope: PauseScope,
   reason: string,
   isHealing = healsByProbe(reason),
-): Promise<void> {
-  await inTransaction(db, (tx) => addPause(tx, { scope, reason, automatic: true, healsByProbe: isHealing }));
+): Promise<boolean> {
+  const isNew = await inTransaction(db, (tx) =>
+    addPause(tx, { scope, reason, automatic: true, healsByProbe: isHealing }),
+  );
   bell.log.error({ event: 'pause_set', scope, code: reason }, `paused ${scope.split(':')[0]}: ${reason}`);
+  return isNew;
 }
 
 /** What an activity answers the run: words for the reader of its history. */

@@ -1,3 +1,4 @@
+import { overlongAttempts } from '../db/alarms.ts';
 import type { Database } from '../db/client.ts';
 import { expireOverdue } from '../db/overdue.ts';
 import {
@@ -12,7 +13,7 @@ import {
 } from '../db/reconcile.ts';
 import type { Timing } from '../domain/timing.ts';
 import type { Metrics } from '../metrics.ts';
-import type { Bell } from './bell.ts';
+import { type Bell, ringAlarms } from './bell.ts';
 import type { Activities } from './interface.ts';
 
 export type RunState = 'running' | 'ended' | 'absent';
@@ -51,7 +52,7 @@ export function createReconcile(deps: ReconcileDeps): Pick<Activities, 'reconcil
 
   async function reconcileOrders(): Promise<Record<string, number>> {
     const deadline = Date.now() + BUDGET_MS;
-    const counts = { expired: 0, started: 0, signalled: 0, disagreements: 0, watchers: 0, trimmed: 0 };
+    const counts = { expired: 0, started: 0, signalled: 0, disagreements: 0, alarms: 0, watchers: 0, trimmed: 0 };
     /** Does `act` for each id, some at once, until the time is spent; counts what answered true. */
     const forEach = async (ids: readonly string[], act: (id: string) => Promise<boolean>): Promise<number> => {
       let count = 0;
@@ -89,6 +90,7 @@ export function createReconcile(deps: ReconcileDeps): Pick<Activities, 'reconcil
       slice,
       async (id) => (await runs.describeOrder(id)) !== 'running' && start(id),
     );
+    counts.alarms = await sound();
     const pairs = await unwatchedPairs(db, 2 * deps.rateRefreshMs);
     counts.watchers = await forEach(pairs, watch);
     if (Date.now() < deadline) counts.trimmed = await trim(db, TRIM);
@@ -101,6 +103,12 @@ export function createReconcile(deps: ReconcileDeps): Pick<Activities, 'reconcil
     const isStarted = (await runs.startOrder(orderId)) === 'started';
     if (isStarted) bell.alert('workflow_repaired', { order_id: orderId });
     return isStarted;
+  }
+
+  async function sound(): Promise<number> {
+    const overlong = await overlongAttempts(db, timing);
+    for (const { orderId, attempt, alert } of overlong) bell.alert(alert, { order_id: orderId, attempt });
+    return overlong.length + (await ringAlarms(db, bell, { olderThanMs: PASS_MS }));
   }
 
   async function watch(pair: string): Promise<boolean> {

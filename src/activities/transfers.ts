@@ -129,7 +129,7 @@ async function keepSendReply(deps: TransferDeps, sent: Sent, result: SendResult)
   if (reply.code === 'RATE_LIMITED') await closeGate(db, reply.retryAfterMs ?? DEFAULT_RETRY_AFTER_MS).catch(() => {});
   const reading = providerOrder && {
     order: providerOrder,
-    lock: readLock(providerOrder, parsePair(order.pair)),
+    lock: readLock(providerOrder, parsePair(order.pair), { allInRate: attempt.allInRate, bounds: deps.sanity }),
     linked: null,
     raw: reply.raw,
   };
@@ -145,14 +145,8 @@ async function keepSendReply(deps: TransferDeps, sent: Sent, result: SendResult)
   const stored = await tryToStore(deps, () =>
     storeSendReply(db, { orderId: order.id, attempt: attempt.attempt, sendId: sent.sendId, operation, reply, reading }),
   );
-  if (stored === 'second_order') {
-    await setPause(deps, 'all', 'two_orders_under_reference', false);
-    bell.page('two_orders_under_reference', fields);
-  }
-  if (stored === 'late' && operation === 'execute') {
-    await setPause(deps, 'all', 'late_execute_reply', false);
-    bell.page('late_execute_reply', fields);
-  }
+  if (stored === 'second_order') bell.page('two_orders_under_reference', fields);
+  if (stored === 'late' && operation === 'execute') bell.page('late_execute_reply', fields);
   if (reply.outcome === 'accepted') await hints.keepReply(sent.key, JSON.stringify(reply.raw));
   await deps.cacheOrder(order.id);
   return said(stored === null ? 'not_stored' : reply.outcome, reply.code);

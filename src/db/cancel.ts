@@ -2,7 +2,7 @@ import type { Timing } from '../domain/timing.ts';
 import { findLiveAttempt } from './attempts.ts';
 import { type Database, inTransaction, type Transaction } from './client.ts';
 import { lockOrder, type OrderRow } from './orders.ts';
-import { fenceAttempt } from './records.ts';
+import { fenceAttempt } from './proofs.ts';
 import { type Actor, transitionLocked } from './transition.ts';
 
 export type CancelAnswer = 'cancelled' | 'too_late' | 'already_terminal';

@@ -51,6 +51,11 @@ export interface HitLook {
 
 const HOUR_MS = 3_600_000;
 
+/** Whether the order has used its attempts of this hour. Asked before a quote is paid for, and again under the lock. */
+export async function isAtAttemptLimit(db: Database, orderId: string, maxAttempts: number): Promise<boolean> {
+  return (await attemptCounts(db, orderId, HOUR_MS)).recent >= maxAttempts;
+}
+
 /**
  * Mints the next attempt from a quote that meets the condition, under the order's lock; there is never a second live one. The
  * number comes from the table, never from a workflow's memory. `limited`: too many attempts within the hour.

@@ -101,8 +101,11 @@ export interface OrderPatch {
     readonly triggerRate?: string;
     readonly triggerFloor?: string | null;
     readonly nextCheckInMs: number;
+    /** In how long the order looks of its own accord. A look without a rate moves only an own look that is due. */
     readonly lookInMs: number;
     readonly failedLooks: number;
+    /** Whether Conduit was asked for a quote: only that is a firm look. */
+    readonly isAsked: boolean;
   };
   readonly nextCheckInMs?: number;
 }
@@ -116,6 +119,8 @@ export async function updateOrder(
 ): Promise<OrderRow> {
   const { look } = patch;
   const inMs = (ms: number) => tx`app_now() + ${ms} * interval '1 millisecond'`;
+  const nextLook = (rate: string | null, at: ReturnType<typeof inMs>) =>
+    rate === null ? tx`case when look_due_at <= app_now() then ${at} else look_due_at end` : at;
   const nextCheckInMs = look?.nextCheckInMs ?? patch.nextCheckInMs;
   const [updated] = await tx<OrderRow[]>`
     update orders set
@@ -127,8 +132,8 @@ export async function updateOrder(
       provider_code = ${patch.providerCode === undefined ? tx`provider_code` : patch.providerCode},
       cancel_refused_at = ${patch.cancelRefusedAt ? tx`coalesce(cancel_refused_at, app_now())` : tx`cancel_refused_at`},
       next_check_at = ${nextCheckInMs === undefined ? tx`next_check_at` : inMs(nextCheckInMs)},
-      look_due_at = ${look ? inMs(look.lookInMs) : tx`look_due_at`},
-      attempts = ${look ? tx`attempts + 1` : tx`attempts`},
+      look_due_at = ${look ? nextLook(look.rate, inMs(look.lookInMs)) : tx`look_due_at`},
+      attempts = ${look?.isAsked ? tx`attempts + 1` : tx`attempts`},
       failed_looks = ${look ? look.failedLooks : tx`failed_looks`},
       last_attempted_at = ${look ? tx`app_now()` : tx`last_attempted_at`},
       last_look_rate = ${look?.rate ?? tx`last_look_rate`},

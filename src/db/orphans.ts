@@ -3,7 +3,7 @@ import { ATTEMPT_COLUMNS, type AttemptRow, findLiveAttempt } from './attempts.ts
 import { type Database, inTransaction } from './client.ts';
 import { lockOrder, type OrderRow } from './orders.ts';
 import { addPause } from './pauses.ts';
-import { fenceAttempt } from './records.ts';
+import { fenceAttempt } from './proofs.ts';
 import { transitionLocked } from './transition.ts';
 
 /** Closed attempts whose order at the provider is due for a look: open orphans, and closed ones for their one audit. */

@@ -3,7 +3,7 @@ import type { Timing } from '../domain/timing.ts';
 import { findLiveAttempt } from './attempts.ts';
 import { type Database, inTransaction } from './client.ts';
 import { lockOrder } from './orders.ts';
-import { fenceAttempt } from './records.ts';
+import { fenceAttempt } from './proofs.ts';
 import { type Actor, transitionLocked } from './transition.ts';
 
 /** How long after its expiry an order that its own workflow did not end is ended by repair. Never scaled. */

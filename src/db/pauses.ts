@@ -21,22 +21,31 @@ export async function isPausedUnderLock(tx: Transaction, scopes: readonly PauseS
   return rows.length > 0;
 }
 
-/** Begins a pause, or makes a present one a person's matter when a graver reason comes. */
-export async function addPause(tx: Transaction, pause: Omit<Pause, 'createdAt'>): Promise<void> {
+/** Begins a pause, or makes a present one a person's matter when a graver reason comes. True when there was none. */
+export async function addPause(tx: Transaction, pause: Omit<Pause, 'createdAt'>): Promise<boolean> {
   await tx`select pg_advisory_xact_lock(${PAUSE_LOCK})`;
-  await tx`
+  const [row] = await tx<{ isNew: boolean }[]>`
     insert into pauses (scope, reason, automatic, heals_by_probe)
     values (${pause.scope}, ${pause.reason}, ${pause.automatic}, ${pause.healsByProbe})
     on conflict (scope) do update set
       reason = case when pauses.heals_by_probe and not excluded.heals_by_probe then excluded.reason else pauses.reason end,
       automatic = pauses.automatic and excluded.automatic,
-      heals_by_probe = pauses.heals_by_probe and excluded.heals_by_probe`;
+      heals_by_probe = pauses.heals_by_probe and excluded.heals_by_probe
+    returning xmax = 0 as is_new`; // Only a row that was just inserted has no older version.
+  return row?.isNew === true;
 }
 
 /** Ends a pause; false when there was none. With `onlyHealing` a pause that only a person may lift stays. */
 export async function liftPause(sql: Sql, scope: PauseScope, onlyHealing = false): Promise<boolean> {
   const rows = await sql`delete from pauses where scope = ${scope} and (heals_by_probe or not ${onlyHealing})`;
   return rows.count === 1;
+}
+
+/** Some of the pauses that a successful call lifts, in no order, so that each has its turn. */
+export async function pausesToProbe(db: Database, limit: number): Promise<Pause[]> {
+  return db<Pause[]>`
+    select scope, reason, automatic, heals_by_probe, created_at from pauses
+    where heals_by_probe order by random() limit ${limit}`;
 }
 
 export async function listPauses(db: Database): Promise<Pause[]> {

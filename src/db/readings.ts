@@ -5,7 +5,11 @@ import type { SendOperation } from '../domain/replies.ts';
 import { type AttemptRow, findAttempt } from './attempts.ts';
 import { type Database, inTransaction, type Transaction } from './client.ts';
 import { lockOrder } from './orders.ts';
+import { addPause } from './pauses.ts';
 import { type StoredReply, storeReply } from './sends.ts';
+
+/** What a person must lift: set with the finding itself, so that no crash comes between them. */
+const PAUSE = { scope: 'all', automatic: true, healsByProbe: false } as const;
 
 /** What a body of the provider says of one attempt's order. */
 export interface ProviderReading {
@@ -29,7 +33,8 @@ export interface SendReply {
 /**
  * Stores a send's own reply and what it shows, under the order's lock. Returns `late` when it is a 2xx for an attempt that was
  * closed by a fence meanwhile: the provider's order is then an orphan (again), and for an execute money may be moving;
- * `second_order` when it shows another order than the one that the attempt already has.
+ * `second_order` when it shows another order than the one that the attempt already has. A late execute and a second order
+ * pause everything in the same transaction.
  */
 export async function storeSendReply(db: Database, sent: SendReply): Promise<'stored' | 'late' | 'second_order'> {
   return inTransaction(db, async (tx) => {
@@ -39,8 +44,10 @@ export async function storeSendReply(db: Database, sent: SendReply): Promise<'st
     if (!attempt) return 'stored';
     await clearUnknown(tx, sent.orderId, sent.attempt);
     if (sent.reply.outcome !== 'accepted') return 'stored';
-    if (sent.reading && attempt.conduitOrderId !== null && attempt.conduitOrderId !== sent.reading.order.id)
+    if (sent.reading && attempt.conduitOrderId !== null && attempt.conduitOrderId !== sent.reading.order.id) {
+      await addPause(tx, { ...PAUSE, reason: 'two_orders_under_reference' });
       return 'second_order';
+    }
     // The provider's word on a closed attempt changes nothing but what there is to clean up.
     if (attempt.closedBy === 'reading') return 'stored';
     if (sent.operation === 'create' && sent.reading) await storeCreated(tx, attempt, sent.reading);
@@ -50,6 +57,7 @@ export async function storeSendReply(db: Database, sent: SendReply): Promise<'st
       update transactions set orphan_closed_at = null, next_lookup_at = app_now(),
         orphan_until = coalesce(orphan_until, app_now())
       where order_id = ${sent.orderId} and attempt = ${sent.attempt}`;
+    if (sent.operation === 'execute') await addPause(tx, { ...PAUSE, reason: 'late_execute_reply' });
     return 'late';
   });
 }

@@ -6,7 +6,8 @@ export async function ordersWithoutProgress(db: Database, limit: number): Promis
     select o.order_id from orders o
     where o.closed_at is null and (
       (o.status = 'accepted' and o.created_at < app_now() - interval '30 seconds')
-      or o.expires_at < app_now()
+      -- One that executes may stay so for days; its attempt tells whether anybody looks.
+      or (o.expires_at < app_now() and o.status <> 'executing')
       or exists (select from transactions t where t.order_id = o.order_id and t.closed_at is null
         and t.updated_at < app_now() - interval '60 seconds'
         and coalesce(t.next_lookup_at, t.updated_at) < app_now() - interval '60 seconds'))

@@ -1,14 +1,29 @@
 import type { Seen } from '../domain/order.ts';
 import type { RecordPlan } from '../domain/plan.ts';
-import { healsByProbe } from '../domain/replies.ts';
+import { AUTO_EXECUTE_IGNORED, healsByProbe } from '../domain/replies.ts';
 import { backoffMs, type Timing } from '../domain/timing.ts';
+import type { Page } from '../metrics.ts';
 import { moveAttempt } from './attempts.ts';
 import { type Database, inTransaction, type Transaction } from './client.ts';
 import { lockOrder, type OrderRow } from './orders.ts';
 import { addPause } from './pauses.ts';
+import {
+  areExecutesRefused,
+  fenceAttempt,
+  hasClaimProof,
+  hasCreatedProof,
+  hasEnded,
+  hasEndedWithoutEffect,
+} from './proofs.ts';
 import { type Change, type TransitionResult, transitionLocked } from './transition.ts';
 
-type Fence = Extract<RecordPlan, { kind: 'fence' }>;
+/** One record: what the order's row becomes, and the attempt's step with its proof. */
+interface Recording {
+  readonly change: Pick<Change, 'to' | 'dedupeKey' | 'event' | 'patch'>;
+  readonly work?: () => Promise<boolean>;
+  /** Why a person must be called once this is recorded. */
+  readonly pages?: readonly Page[];
+}
 
 /**
  * Carries out one planned record: one transaction that compares what the plan was made from and asks its proof again in SQL.
@@ -24,244 +39,174 @@ export async function applyRecord(
   return inTransaction(db, async (tx) => {
     const order = await lockOrder(tx, orderId);
     if (!order) return null;
-    const base = { seen, actor: 'workflow', attempt: seen.attempt } as const;
-    if (plan.kind === 'watch')
-      return transitionLocked(tx, order, { ...base, to: 'watching', dedupeKey: 'watching', event: 'watching' });
-    if (plan.kind === 'expire') {
-      return transitionLocked(tx, order, { ...base, to: 'expired', dedupeKey: 'expired', event: 'expired' });
-    }
-    if (plan.kind === 'fail') {
-      const patch = { reason: plan.reason, providerCode: plan.code };
-      return transitionLocked(tx, order, {
-        ...base,
-        to: 'failed',
-        dedupeKey: `failed:${plan.reason}`,
-        event: 'failed',
-        patch,
-      });
-    }
-    const { attempt } = seen;
-    return attempt === null ? { result: 'superseded', order } : recordOfAttempt(tx, order, attempt, base, plan, timing);
+    const recording = await recordingOf(tx, order, seen.attempt, plan, timing);
+    if (!recording) return { result: 'superseded', order };
+    const { change, work, pages = [] } = recording;
+    return transitionLocked(tx, order, { ...change, seen, actor: 'workflow', attempt: seen.attempt, pages }, work);
   });
 }
 
 type AttemptPlan = Exclude<RecordPlan, { kind: 'watch' | 'expire' | 'fail' }>;
 
-async function recordOfAttempt(
+/** Null when the plan speaks of an attempt and none was seen. */
+async function recordingOf(
   tx: Transaction,
   order: OrderRow,
-  attempt: number,
-  base: Pick<Change, 'actor' | 'attempt'> & { seen: Seen },
-  plan: AttemptPlan,
+  attempt: number | null,
+  plan: RecordPlan,
   timing: Timing,
-): Promise<TransitionResult> {
-  const id = order.id;
+): Promise<Recording | null> {
   switch (plan.kind) {
-    case 'adopt_created':
-      return transitionLocked(
-        tx,
-        order,
-        { ...base, to: order.status, dedupeKey: `created:g${attempt}`, event: 'attempt_created' },
-        async () => (await hasCreatedProof(tx, id, attempt)) && moved(moveAttempt(tx, id, attempt, 'created')),
-      );
-    case 'adopt_claimed':
-      return transitionLocked(
-        tx,
-        order,
-        { ...base, to: 'executing', dedupeKey: `claimed:g${attempt}`, event: 'claimed' },
-        async () => (await hasClaimProof(tx, id, attempt)) && moved(moveAttempt(tx, id, attempt, 'executing')),
-      );
-    case 'complete':
-      return transitionLocked(
-        tx,
-        order,
-        {
-          ...base,
-          to: 'executed',
-          dedupeKey: `executed:g${attempt}`,
-          event: 'executed',
-          patch: { reason: null, providerCode: null },
-        },
-        async () =>
-          (await hasEnded(tx, id, attempt, ['succeeded'])) &&
-          moved(moveAttempt(tx, id, attempt, 'succeeded', 'reading')),
-      );
-    case 'execute_refused': {
-      const [last] = await tx<{ sendId: string }[]>`
-        select max(send_id) as send_id from conduit_sends where order_id = ${id} and attempt = ${attempt} and operation = 'execute'`;
-      return transitionLocked(
-        tx,
-        order,
-        {
-          ...base,
-          to: 'watching',
-          dedupeKey: `refused:g${attempt}:execute${last?.sendId}`,
-          event: 'execute_refused',
-          patch: { reason: plan.reason, providerCode: plan.code },
-        },
-        async () => {
-          if (!(await areExecutesRefused(tx, id, attempt))) return false;
-          await moveAttempt(tx, id, attempt, 'created');
-          if (plan.pause) await pauseFor(tx, order, plan.pause, plan.code);
-          return true;
-        },
-      );
+    case 'watch':
+      return { change: { to: 'watching', dedupeKey: 'watching', event: 'watching' } };
+    case 'expire':
+      return { change: { to: 'expired', dedupeKey: 'expired', event: 'expired' } };
+    case 'fail': {
+      const patch = { reason: plan.reason, providerCode: plan.code };
+      return { change: { to: 'failed', dedupeKey: `failed:${plan.reason}`, event: 'failed', patch } };
     }
-    case 'fence': {
-      const isOverdue = plan.to === 'expired';
-      return transitionLocked(
-        tx,
-        order,
-        { ...base, ...closing(plan, attempt, isOverdue ? 'expired' : 'attempt_closed', timing) },
-        async () => {
-          if (!(await fenceAttempt(tx, id, attempt, plan.attemptTo, timing))) return false;
-          if (plan.pause) await pauseFor(tx, order, plan.pause, plan.code);
-          return true;
-        },
-      );
-    }
-    case 'close_without_effect':
-      return closeWithoutEffect(tx, order, attempt, base, plan, timing);
-    case 'fail_attempt':
-      return transitionLocked(
-        tx,
-        order,
-        {
-          ...base,
-          to: 'failed',
-          dedupeKey: `closed:g${attempt}`,
-          event: 'failed',
-          patch: { reason: plan.reason, providerCode: plan.code },
-        },
-        async () =>
-          (await hasEnded(tx, id, attempt, ['failed', 'cancelled'])) &&
-          moved(moveAttempt(tx, id, attempt, plan.attemptTo, 'reading')),
-      );
+    default:
+      return attempt === null ? null : recordingOfAttempt(tx, order, attempt, plan, timing);
   }
 }
 
-function closing(plan: Fence, attempt: number, event: Change['event'], timing: Timing) {
-  return {
-    to: plan.to,
-    dedupeKey: `closed:g${attempt}`,
-    event: plan.to === 'failed' ? 'failed' : event,
-    patch: { reason: plan.reason, providerCode: plan.code, nextCheckInMs: backoffMs(attempt, timing) },
-  } as const;
-}
-
-/** Where the order goes is read under the lock: a refused cancel fails it, the clock expires it, else it watches again. */
-async function closeWithoutEffect(
+async function recordingOfAttempt(
   tx: Transaction,
   order: OrderRow,
   attempt: number,
-  base: Pick<Change, 'actor' | 'attempt'> & { seen: Seen },
-  plan: Extract<RecordPlan, { kind: 'close_without_effect' }>,
+  plan: AttemptPlan,
   timing: Timing,
-): Promise<TransitionResult> {
-  const [clock] = await tx<
-    { overdue: boolean }[]
-  >`select app_now() >= expires_at as overdue from orders where order_id = ${order.id}`;
-  const to = order.cancelRefusedAt !== null ? 'failed' : clock?.overdue ? 'expired' : 'watching';
-  const reason = to === 'failed' ? 'cancel_requested' : plan.reason;
-  return transitionLocked(
-    tx,
-    order,
-    {
-      ...base,
-      to,
-      dedupeKey: `closed:g${attempt}`,
-      event: to === 'watching' ? 'attempt_closed' : to,
-      patch: { reason, providerCode: plan.code, nextCheckInMs: backoffMs(attempt, timing) },
-    },
-    async () =>
-      (await hasEndedWithoutEffect(tx, order.id, attempt, timing)) &&
-      moved(moveAttempt(tx, order.id, attempt, plan.attemptTo, 'reading')),
-  );
+): Promise<Recording> {
+  const { id } = order;
+  switch (plan.kind) {
+    case 'adopt_created':
+      return {
+        change: { to: order.status, dedupeKey: `created:g${attempt}`, event: 'attempt_created' },
+        work: async () => (await hasCreatedProof(tx, id, attempt)) && moved(moveAttempt(tx, id, attempt, 'created')),
+      };
+    case 'adopt_claimed':
+      return {
+        change: { to: 'executing', dedupeKey: `claimed:g${attempt}`, event: 'claimed' },
+        work: async () => (await hasClaimProof(tx, id, attempt)) && moved(moveAttempt(tx, id, attempt, 'executing')),
+        pages: ['claimed_without_execute'],
+      };
+    case 'complete':
+      return completion(tx, id, attempt, plan.isForeign);
+    case 'execute_refused':
+      return executeRefused(tx, order, attempt, plan);
+    case 'fence':
+      return {
+        change: closing(plan, plan.to, attempt, timing),
+        work: async () =>
+          (await fenceAttempt(tx, id, attempt, plan.attemptTo, timing)) && moved(pauseFor(tx, order, plan)),
+        pages: plan.code === AUTO_EXECUTE_IGNORED ? ['auto_execute_ignored'] : [],
+      };
+    case 'close_without_effect':
+      return withoutEffect(tx, order, attempt, plan, timing);
+    case 'fail_attempt':
+      return {
+        change: closing(plan, 'failed', attempt, timing),
+        work: async () =>
+          (await hasEnded(tx, id, attempt, ['failed', 'cancelled'])) &&
+          moved(moveAttempt(tx, id, attempt, plan.attemptTo, 'reading')),
+        pages: plan.isPage ? ['partial_effect'] : [],
+      };
+  }
 }
 
-async function moved(move: Promise<void>): Promise<boolean> {
+async function completion(tx: Transaction, orderId: string, attempt: number, isForeign: boolean): Promise<Recording> {
+  const asLocked = await tx`
+    select from transactions where order_id = ${orderId} and attempt = ${attempt}
+      and settled_debit = locked_debit and settled_recipient = locked_recipient`;
+  const pages: Page[] = isForeign ? ['executed_without_execute'] : [];
+  return {
+    change: {
+      to: 'executed',
+      dedupeKey: `executed:g${attempt}`,
+      event: 'executed',
+      patch: { reason: null, providerCode: null },
+    },
+    work: async () =>
+      (await hasEnded(tx, orderId, attempt, ['succeeded'])) &&
+      moved(moveAttempt(tx, orderId, attempt, 'succeeded', 'reading')),
+    pages: asLocked.count === 1 ? pages : [...pages, 'settled_differs_from_lock'],
+  };
+}
+
+async function executeRefused(
+  tx: Transaction,
+  order: OrderRow,
+  attempt: number,
+  plan: Extract<RecordPlan, { kind: 'execute_refused' }>,
+): Promise<Recording> {
+  const [last] = await tx<{ sendId: string }[]>`
+    select max(send_id) as send_id from conduit_sends
+    where order_id = ${order.id} and attempt = ${attempt} and operation = 'execute'`;
+  return {
+    change: {
+      to: 'watching',
+      dedupeKey: `refused:g${attempt}:execute${last?.sendId}`,
+      event: 'execute_refused',
+      patch: { reason: plan.reason, providerCode: plan.code },
+    },
+    work: async () => {
+      if (!(await areExecutesRefused(tx, order.id, attempt))) return false;
+      await moveAttempt(tx, order.id, attempt, 'created');
+      return moved(pauseFor(tx, order, plan));
+    },
+  };
+}
+
+/** Where the order goes is read under the lock: a refused cancel fails it, the clock expires it, else it watches again. */
+async function withoutEffect(
+  tx: Transaction,
+  order: OrderRow,
+  attempt: number,
+  plan: Extract<RecordPlan, { kind: 'close_without_effect' }>,
+  timing: Timing,
+): Promise<Recording> {
+  const overdue = await tx`select from orders where order_id = ${order.id} and app_now() >= expires_at`;
+  const isCancelled = order.cancelRefusedAt !== null;
+  const to = isCancelled ? 'failed' : overdue.count === 1 ? 'expired' : 'watching';
+  return {
+    change: closing(isCancelled ? { ...plan, reason: 'cancel_requested' } : plan, to, attempt, timing),
+    work: async () =>
+      (await hasEndedWithoutEffect(tx, order.id, attempt, timing)) &&
+      moved(moveAttempt(tx, order.id, attempt, plan.attemptTo, 'reading')),
+  };
+}
+
+function closing(
+  { reason, code }: Extract<RecordPlan, { attemptTo: unknown }>,
+  to: 'watching' | 'expired' | 'failed',
+  attempt: number,
+  timing: Timing,
+): Recording['change'] {
+  return {
+    to,
+    dedupeKey: `closed:g${attempt}`,
+    event: to === 'watching' ? 'attempt_closed' : to,
+    patch: { reason, providerCode: code, nextCheckInMs: backoffMs(attempt, timing) },
+  };
+}
+
+async function moved(move: Promise<void>): Promise<true> {
   await move;
   return true;
 }
 
-/**
- * Closes a live attempt before any execute can have an effect, under the order's lock; false when that cannot be proved. What
- * it may have left at the provider becomes an orphan, which the reconciler cancels and follows to its end.
- */
-export async function fenceAttempt(
+async function pauseFor(
   tx: Transaction,
-  orderId: string,
-  attempt: number,
-  to: 'cancelled' | 'failed',
-  timing: Timing,
-): Promise<boolean> {
-  const rows = await tx`
-    update transactions t set
-      status = ${to}, version = version + 1, updated_at = app_now(), closed_at = app_now(), closed_by = 'fence', unknown_since = null,
-      orphan_until = case when conduit_order_id is not null or exists (
-          select from conduit_sends s where s.order_id = t.order_id and s.attempt = t.attempt and s.operation = 'create'
-            and (s.outcome is null or s.outcome not in ('no_effect', 'unsent')))
-        then greatest(option_expires_at, app_now()) + ${timing.orphanWatchMs} * interval '1 millisecond' end,
-      next_lookup_at = app_now()
-    where order_id = ${orderId} and attempt = ${attempt} and status in ('prepared', 'created')
-      and (observed is null or observed not in ('claimed', 'terminal'))
-      and not exists (select from conduit_sends s where s.order_id = t.order_id and s.attempt = t.attempt
-        and s.operation = 'execute' and (s.outcome is null or s.outcome not in ('no_effect', 'unsent')))`;
-  return rows.count === 1;
-}
-
-async function hasCreatedProof(tx: Transaction, orderId: string, attempt: number): Promise<boolean> {
-  const rows = await tx`
-    select 1 from transactions where order_id = ${orderId} and attempt = ${attempt} and status = 'prepared'
-      and conduit_order_id is not null and coalesce(observed, 'pending') = 'pending'`;
-  return rows.length === 1;
-}
-
-async function hasClaimProof(tx: Transaction, orderId: string, attempt: number): Promise<boolean> {
-  const rows = await tx`
-    select 1 from transactions where order_id = ${orderId} and attempt = ${attempt} and status in ('prepared', 'created')
-      and observed in ('claimed', 'terminal')`;
-  return rows.length === 1;
-}
-
-async function areExecutesRefused(tx: Transaction, orderId: string, attempt: number): Promise<boolean> {
-  const rows = await tx`
-    select 1 from transactions t where order_id = ${orderId} and attempt = ${attempt} and status = 'executing'
-      and (observed is null or observed not in ('claimed', 'terminal'))
-      and (select count(*) > 0 and bool_and(s.outcome is not null and s.outcome in ('no_effect', 'unsent'))
-        from conduit_sends s where s.order_id = t.order_id and s.attempt = t.attempt and s.operation = 'execute')`;
-  return rows.length === 1;
-}
-
-async function hasEnded(tx: Transaction, orderId: string, attempt: number, kinds: string[]): Promise<boolean> {
-  const rows = await tx`
-    select 1 from transactions where order_id = ${orderId} and attempt = ${attempt}
-      and status in ('prepared', 'created', 'executing') and observed = 'terminal' and end_kind = any (${kinds})`;
-  return rows.length === 1;
-}
-
-async function hasEndedWithoutEffect(
-  tx: Transaction,
-  orderId: string,
-  attempt: number,
-  timing: Timing,
-): Promise<boolean> {
-  const rows = await tx`
-    select 1 from transactions where order_id = ${orderId} and attempt = ${attempt}
-      and status in ('prepared', 'created', 'executing') and observed = 'terminal'
-      and (end_kind = 'cancelled' or (end_kind = 'failed'
-        and lower(end_code) in ('insufficient_funds', 'provider_unavailable', 'cancelled')
-        and (end_linked = 'no_effect' or (end_linked = 'none' and lookup_result = 'terminal'
-          and lookup_begun_at >= end_first_read_at + ${30 * timing.secondMs} * interval '1 millisecond'))))`;
-  return rows.length === 1;
-}
-
-async function pauseFor(tx: Transaction, order: OrderRow, kind: 'all' | 'account', code: string | null): Promise<void> {
+  order: OrderRow,
+  { pause, code }: Extract<RecordPlan, { pause: unknown }>,
+): Promise<void> {
+  if (pause === null) return;
   const reason = code ?? 'provider refused our access';
-  const pause = { reason, automatic: true, healsByProbe: code === null || healsByProbe(code) };
-  if (kind === 'all') return addPause(tx, { ...pause, scope: 'all' });
+  const settings = { reason, automatic: true, healsByProbe: code === null || healsByProbe(code) };
+  if (pause === 'all') await addPause(tx, { ...settings, scope: 'all' });
   // Which of the two accounts is at fault the provider does not say; both stay out until a probe of each succeeds.
-  for (const account of [order.sourceAccount, order.destinationAccount].sort()) {
-    await addPause(tx, { ...pause, scope: `account:${account}` });
+  const accounts = pause === 'account' ? [order.sourceAccount, order.destinationAccount].sort() : [];
+  for (const account of accounts) {
+    await addPause(tx, { ...settings, scope: `account:${account}` });
   }
 }

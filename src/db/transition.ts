@@ -1,4 +1,5 @@
 import { canMoveOrder, isTerminalOrder, type OrderStatus, type Seen } from '../domain/order.ts';
+import type { Page } from '../metrics.ts';
 import type { Transaction } from './client.ts';
 import { lockOrder, type OrderPatch, type OrderRow, updateOrder } from './orders.ts';
 import { addMessage } from './outbox.ts';
@@ -37,6 +38,8 @@ export interface Change {
   readonly attempt?: number | null;
   readonly detail?: Record<string, string | number | null>;
   readonly patch?: OrderPatch;
+  /** Why a person must be called: kept with the event, so that a crash before the call loses nothing. */
+  readonly pages?: readonly Page[];
 }
 
 /**
@@ -104,7 +107,7 @@ export async function addEvent(
   change: Omit<Change, 'to' | 'seen' | 'patch'>,
 ): Promise<void> {
   await tx`
-    insert into order_events (order_id, number, dedupe_key, event, status, reason, actor, attempt, detail)
+    insert into order_events (order_id, number, dedupe_key, event, status, reason, actor, attempt, detail, pages)
     values (${order.id}, ${order.version}, ${change.dedupeKey}, ${change.event}, ${order.status}, ${order.reason}, ${change.actor},
-      ${change.attempt ?? null}, ${tx.json(change.detail ?? {})})`;
+      ${change.attempt ?? null}, ${tx.json(change.detail ?? {})}, ${(change.pages ?? []) as Page[]})`;
 }

@@ -1,6 +1,12 @@
 import type { Instant } from './order.ts';
 import type { Amounts } from './rate.ts';
-import type { ProviderCode, SendOperation, SendOutcome } from './replies.ts';
+import {
+  type NoEffectClass,
+  noEffectClass,
+  type ProviderCode,
+  type SendOperation,
+  type SendOutcome,
+} from './replies.ts';
 
 export const ATTEMPT_STATUSES = ['prepared', 'created', 'executing', 'succeeded', 'failed', 'cancelled'] as const;
 export type AttemptStatus = (typeof ATTEMPT_STATUSES)[number];
@@ -58,7 +64,7 @@ export interface Send {
 }
 
 /** Why a Conduit order that exists is not the one we asked for; such an order is never executed. */
-export const LOCK_FAULTS = ['auto_execute', 'assets', 'unreadable'] as const;
+export const LOCK_FAULTS = ['auto_execute', 'assets', 'unreadable', 'implausible'] as const;
 export type LockFault = (typeof LOCK_FAULTS)[number];
 
 /** One try to carry an order out: at most one Conduit order, under one reference. */
@@ -88,6 +94,12 @@ export function sendsOf(attempt: Attempt, operation: SendOperation): readonly Se
 /** Whether nothing is known of the send's effect: no reply at all, or one that proves nothing. */
 export function isUnresolved(send: Send): boolean {
   return send.outcome === null || send.outcome === 'unknown' || send.outcome === 'exists';
+}
+
+/** A refusal that proves no effect and is in no table is one of our access. */
+export function refusalOf(send: Send): NoEffectClass | null {
+  if (send.outcome !== 'no_effect' || send.code === null) return null;
+  return noEffectClass(send.operation, send.code) ?? 'ours_all';
 }
 
 /** Where an attempt stands by its stored facts: the columns of the table in docs/architecture.md. */

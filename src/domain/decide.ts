@@ -1,20 +1,12 @@
-import { type Attempt, columnOf, isUnresolved, type Send, sendsOf } from './attempt.ts';
+import { cancelThenLookUp, fence, lookUpWhenDue, record, sleep } from './actions.ts';
+import { type Attempt, columnOf, refusalOf, type Send, sendsOf } from './attempt.ts';
+import { concludeFromReading, concludeFromReplies } from './conclude.ts';
 import { Decimal } from './decimal.ts';
 import { type Instant, isTerminalOrder, type Order, type OrderReason } from './order.ts';
-import type { Action, RecordPlan, Situation, Wait } from './plan.ts';
+import type { Action, Situation, Wait } from './plan.ts';
 import { isRateMet } from './rate.ts';
-import { AUTO_EXECUTE_IGNORED, failedWithoutEffect, type NoEffectClass, noEffectClass } from './replies.ts';
+import { AUTO_EXECUTE_IGNORED } from './replies.ts';
 import { backoffMs, isAbsent, isKeyYoung, isUnsentTooOften, resendDueAt, type Timing } from './timing.ts';
-
-const record = (plan: RecordPlan): Action => ({ kind: 'record', record: plan });
-const sleep = (until: Instant, waitingFor: Wait): Action => ({ kind: 'sleep', until, waitingFor });
-
-function fence(
-  reason: OrderReason,
-  more: Partial<Omit<Extract<RecordPlan, { kind: 'fence' }>, 'kind' | 'reason'>> = {},
-): Action {
-  return record({ kind: 'fence', to: 'watching', attemptTo: 'cancelled', code: null, pause: null, ...more, reason });
-}
 
 /**
  * The next thing to do for an order, from its stored facts alone: the table of docs/architecture.md. Pure; `now` is the
@@ -27,7 +19,7 @@ export function decide(situation: Situation, now: Instant, timing: Timing): Acti
   if (order.status === 'accepted') return record(now >= order.expiresAt ? { kind: 'expire' } : { kind: 'watch' });
   if (!attempt) return decideIdle(situation, now, timing);
 
-  const ended = decideOnReading(attempt, now, timing) ?? decideOnReply(attempt);
+  const ended = concludeFromReading(attempt, now, timing) ?? concludeFromReplies(attempt);
   if (ended) return ended;
   const isFencing = now >= order.expiresAt - timing.sendMarginMs || order.cancelRefusedAt !== null;
   switch (columnOf(attempt)) {
@@ -52,74 +44,7 @@ function decideIdle({ order, isLookWanted, gateClosedUntil }: Situation, now: In
   if (now >= fenceAt) return sleep(order.expiresAt, 'expiry');
   if (!isLookWanted && now < order.lookDueAt) return sleep(Math.min(fenceAt, order.lookDueAt), 'rate');
   if (gateClosedUntil !== null && now < gateClosedUntil) return sleep(Math.min(fenceAt, gateClosedUntil), 'gate');
-  return { kind: 'look' };
-}
-
-/** Claimed and terminal readings come first: what Conduit did is stronger than what we wanted. */
-function decideOnReading(attempt: Attempt, now: Instant, timing: Timing): Action | null {
-  const { end } = attempt;
-  if (attempt.observed === 'claimed' && attempt.status !== 'executing') return record({ kind: 'adopt_claimed' });
-  if (attempt.observed !== 'terminal' || !end) return null;
-  switch (end.kind) {
-    case 'succeeded':
-      return record({ kind: 'complete', isForeign: attempt.status !== 'executing' });
-    case 'cancelled': {
-      const isOurs = end.reason !== 'client_cancelled' || sendsOf(attempt, 'cancel').length > 0;
-      return isOurs
-        ? record({
-            kind: 'close_without_effect',
-            attemptTo: 'cancelled',
-            reason: 'attempt_without_effect',
-            code: end.reason,
-          })
-        : record({
-            kind: 'fail_attempt',
-            attemptTo: 'cancelled',
-            reason: 'cancelled_by_provider',
-            code: end.reason,
-            isPage: false,
-          });
-    }
-    case 'failed':
-      return decideOnFailed(attempt, end, now, timing);
-  }
-}
-
-/** A failed Conduit order proves nothing until its linked transactions have been read. */
-function decideOnFailed(
-  attempt: Attempt,
-  end: Extract<NonNullable<Attempt['end']>, { kind: 'failed' }>,
-  now: Instant,
-  timing: Timing,
-): Action {
-  const failed = { kind: 'fail_attempt', attemptTo: 'failed', code: end.code } as const;
-  if (end.linked === 'completed') return record({ ...failed, reason: 'partial_effect', isPage: true });
-  if (end.linked === 'open') {
-    return attempt.status === 'executing' ? lookUpWhenDue(attempt, now, timing) : record({ kind: 'adopt_claimed' });
-  }
-  if (!failedWithoutEffect(end.code)) return record({ ...failed, reason: 'provider_failed', isPage: false });
-  const secondReadAt = end.firstReadAt + 30 * timing.secondMs;
-  const isReadAgain = attempt.lookup?.result === 'terminal' && attempt.lookup.begunAt >= secondReadAt;
-  if (end.linked === 'none' && !isReadAgain) {
-    return now < secondReadAt ? sleep(secondReadAt, 'look_up') : lookUpWhenDue(attempt, now, timing);
-  }
-  return record({ kind: 'close_without_effect', attemptTo: 'failed', reason: 'provider_failed', code: end.code });
-}
-
-/** Replies that were stored but not yet acted on: a new run finds them in the rows, so no event is needed. */
-function decideOnReply(attempt: Attempt): Action | null {
-  const creates = sendsOf(attempt, 'create');
-  if (attempt.status === 'prepared' && attempt.conduitOrderId !== null) {
-    const isOurs = creates.some((send) => send.outcome === 'accepted') || columnOf(attempt) === 'unknown_create';
-    return record({ kind: 'adopt_created', isLost: !isOurs });
-  }
-  const executes = sendsOf(attempt, 'execute');
-  if (columnOf(attempt) !== 'unknown_execute' || executes.length === 0 || executes.some(isUnresolved)) return null;
-  const last = executes.at(-1);
-  const refused = last && refusalOf(last);
-  const isOurs = refused === 'ours_all' || refused === 'ours_account';
-  const reason = isOurs ? 'paused' : refused === 'funds' ? 'insufficient_funds' : 'provider_busy';
-  return record({ kind: 'execute_refused', reason, code: last?.code ?? null, pause: isOurs ? 'all' : null });
+  return { kind: 'look', isOwn: !isLookWanted };
 }
 
 /** Expiry and a refused cancel alike: no execute was ever on its way, so closing the attempt ends it for good. */
@@ -259,39 +184,10 @@ function fenceAtOf({ order }: Situation, timing: Timing): Instant {
   return order.expiresAt - timing.sendMarginMs;
 }
 
-/** Asks Conduit to end its order, once for every reading that still shows it open; then looks. */
-function cancelThenLookUp(attempt: Attempt, now: Instant, timing: Timing): Action {
-  const cancels = sendsOf(attempt, 'cancel');
-  const last = cancels.at(-1);
-  if (!last) return { kind: 'send_cancel', keyNumber: 1 };
-  const isStillOpen = attempt.lookup?.result === 'pending' && attempt.lookup.begunAt > last.permittedAt;
-  const retryAt = last.retryAt ?? 0;
-  if (!isStillOpen || now < retryAt) return lookUpWhenDue(attempt, now, timing);
-  const isSpent = last.outcome === 'unknown' && last.code !== null;
-  const ofKey = cancels.filter((send) => send.keyNumber === last.keyNumber);
-  return {
-    kind: 'send_cancel',
-    keyNumber: isSpent || !isKeyYoung(ofKey, now, timing) ? last.keyNumber + 1 : last.keyNumber,
-  };
-}
-
-function lookUpWhenDue(attempt: Attempt, now: Instant, timing: Timing, orAt?: Instant): Action {
-  const last = attempt.sends.at(-1);
-  const dueAt = attempt.nextLookupAt ?? (last ? last.permittedAt + 2 * timing.secondMs : now);
-  if (now >= dueAt) return { kind: 'look_up' };
-  return sleep(orAt === undefined || orAt <= now ? dueAt : Math.min(dueAt, orAt), 'look_up');
-}
-
 /** When execute may be tried again after a refusal of its own: by `Retry-After`, else 1, 2, 4 bases and 4 for good. */
 function retryExecuteAt(executes: readonly Send[], last: Send, timing: Timing): Instant {
   if (last.outcome === 'unsent' && !isUnsentTooOften(executes)) return last.permittedAt;
   if (last.retryAt !== null) return last.retryAt;
   const refusals = executes.filter((send) => send.code === last.code).length;
   return (last.repliedAt ?? last.permittedAt) + backoffMs(refusals, timing);
-}
-
-/** A refusal that proves no effect and is in no table is one of our access. */
-function refusalOf(send: Send): NoEffectClass | null {
-  if (send.outcome !== 'no_effect' || send.code === null) return null;
-  return noEffectClass(send.operation, send.code) ?? 'ours_all';
 }

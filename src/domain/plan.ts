@@ -67,7 +67,8 @@ export type Wait = 'rate' | 'expiry' | 'pause' | 'gate' | 'retry' | 'look_up' | 
 export type Action =
   | { readonly kind: 'done' }
   | { readonly kind: 'record'; readonly record: RecordPlan }
-  | { readonly kind: 'look' }
+  /** `isOwn`: the daily look, which nothing waits for. */
+  | { readonly kind: 'look'; readonly isOwn: boolean }
   | { readonly kind: 'send_create' }
   | { readonly kind: 'send_execute'; readonly keyNumber: number }
   | { readonly kind: 'send_cancel'; readonly keyNumber: number }

@@ -3,7 +3,8 @@ import type { LockFault, Observed } from './attempt.ts';
 import { isAmount, isRate } from './decimal.ts';
 import type { Instant } from './order.ts';
 import { destinationFees, type ProviderAmount } from './quote.ts';
-import type { Amounts } from './rate.ts';
+import { type Amounts, allInRate } from './rate.ts';
+import { judgeRate, type SanityBounds } from './rate-sanity.ts';
 
 export type ProviderOrderStatus = 'pending' | 'succeeded' | 'failed' | 'cancelled';
 
@@ -34,8 +35,15 @@ export interface Lock {
   readonly expiresAt: Instant;
 }
 
-/** Verifies a provider order against the pair it was made for. The rate itself is judged later, against the present terms. */
-export function readLock(order: ProviderOrder, { from, to }: { from: Asset; to: Asset }): Lock {
+/**
+ * Verifies a provider order against the pair and the quote it was made for: one whose rate jumped from the quote's is never
+ * executed, to whosever good. Whether the rate meets the condition is judged later, against the present terms.
+ */
+export function readLock(
+  order: ProviderOrder,
+  { from, to }: { from: Asset; to: Asset },
+  quoted: { readonly allInRate: string; readonly bounds: SanityBounds },
+): Lock {
   const { totalDebit, destination, fees } = order;
   // Shown only: one that cannot be stored must not keep the reading itself from being stored.
   const rate = order.endUserRate !== null && isRate(order.endUserRate) ? order.endUserRate : null;
@@ -46,8 +54,10 @@ export function readLock(order: ProviderOrder, { from, to }: { from: Asset; to: 
   const destinationFee = destinationFees(fees, { from, to });
   if (!isFrom || !isTo || destinationFee === null) return faulty('assets');
   if (![totalDebit.amount, destination.amount].every(isAmount)) return faulty('unreadable');
+  const amounts = { debit: totalDebit.amount, recipient: destination.amount, destinationFee };
+  if (judgeRate(allInRate(amounts), quoted.allInRate, quoted.bounds) !== 'good') return faulty('implausible');
   return {
-    amounts: { debit: totalDebit.amount, recipient: destination.amount, destinationFee },
+    amounts,
     fault: null,
     rate,
     expiresAt: order.lockExpiresAt,

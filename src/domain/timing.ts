@@ -88,6 +88,14 @@ const DAY_MS = 86_400_000;
 const LOOK_JITTER_MS = 7_200_000;
 
 /**
+ * In how long an own look that could not be taken is tried again, under a pause or without attempts left: about an hour, and not
+ * all orders of a pair at once.
+ */
+export function ownLookAgainInMs(random: number, timing: Timing): number {
+  return Math.round((0.5 + random) * HOUR_S * timing.secondMs);
+}
+
+/**
  * In how long an order looks of its own accord: once a day, so that its trigger does not age, and up to two hours around it, so
  * that orders placed together keep apart. `random` is from 0 to 1.
  */

@@ -5,11 +5,11 @@ import { createApi } from '../api/app.ts';
 import { createConduitClient } from '../clients/conduit/client.ts';
 import { connectRedis } from '../clients/redis.ts';
 import { createUserCache } from '../clients/redis-cache.ts';
+import { loadConfig } from '../config.ts';
 import { connectDatabase } from '../db/client.ts';
 import { orderCacheOf } from './order-cache.ts';
 import { type ProcessContext, type RunningProcess, runProcess } from './process.ts';
 
-const METRICS_PORT = 9464;
 /** A request may be waiting for a quote, which has ten seconds. */
 const STOP_DEADLINE_MS = 15_000;
 /** Longer than the longest proper request: a quote at its deadline and a transaction that waits for a lock. */
@@ -21,7 +21,10 @@ const KEEP_ALIVE_MS = 65_000;
 /** Quotes are the only calls from here, and a burst of creations shares them. */
 const CONDUIT_CONNECTIONS = 8;
 
-await runProcess('api', METRICS_PORT, STOP_DEADLINE_MS, startApi);
+await runProcess(
+  { name: 'api', load: loadConfig, defaultMetricsPort: 9464, stopDeadlineMs: STOP_DEADLINE_MS },
+  startApi,
+);
 
 async function startApi({ config, log, metrics }: ProcessContext): Promise<RunningProcess> {
   if (config.webhookSecrets.length === 0) {

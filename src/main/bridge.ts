@@ -1,5 +1,6 @@
 import { connectPubsub } from '../clients/pubsub.ts';
 import { connectTemporal, loadTemporalSettings } from '../clients/temporal.ts';
+import { loadKeylessConfig } from '../config.ts';
 import { connectDatabase } from '../db/client.ts';
 import { createBridge } from '../pubsub-bridge/bridge.ts';
 import { runProcess } from './process.ts';
@@ -7,7 +8,14 @@ import { runProcess } from './process.ts';
 /** A little more than a bridge gives itself to drain. */
 const STOP_DEADLINE_MS = 30_000;
 
-await runProcess('bridge', 9465, STOP_DEADLINE_MS, async ({ config, log, metrics }) => {
+const BRIDGE = {
+  name: 'bridge',
+  load: loadKeylessConfig,
+  defaultMetricsPort: 9465,
+  stopDeadlineMs: STOP_DEADLINE_MS,
+} as const;
+
+await runProcess(BRIDGE, async ({ config, log, metrics }) => {
   const db = connectDatabase({
     url: config.DATABASE_URL,
     applicationName: 'conduitpay-bridge',

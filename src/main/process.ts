@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import closeWithGrace from 'close-with-grace';
-import { type Config, ConfigError, loadConfig } from '../config.ts';
+import { type Config, ConfigError, type KeylessConfig } from '../config.ts';
 import { createLogger, type Logger } from '../logger.ts';
 import { createMetrics, type Metrics } from '../metrics.ts';
 
@@ -8,8 +8,8 @@ import { createMetrics, type Metrics } from '../metrics.ts';
 export type ReadinessCheck = () => Promise<boolean> | boolean;
 
 /** What a process is made of, given to its wiring. */
-export interface ProcessContext {
-  readonly config: Config;
+export interface ProcessContext<Settings extends KeylessConfig = Config> {
+  readonly config: Settings;
   readonly log: Logger;
   readonly metrics: Metrics;
 }
@@ -22,19 +22,24 @@ export interface RunningProcess {
   stop(): Promise<void>;
 }
 
+export interface ProcessSettings<Settings> {
+  readonly name: 'api' | 'bridge' | 'worker';
+  readonly load: (environment: NodeJS.ProcessEnv) => Settings;
+  readonly defaultMetricsPort: number;
+  readonly stopDeadlineMs: number;
+}
+
 const CHECK_DEADLINE_MS = 2_000;
 
 /**
  * Runs one of the processes: settings, logger, metrics and health on a port of their own, then the process itself, and a
  * graceful end on SIGTERM or SIGINT. Bad settings end it with code 1 and every fault listed.
  */
-export async function runProcess(
-  name: 'api' | 'bridge' | 'worker',
-  defaultMetricsPort: number,
-  stopDeadlineMs: number,
-  start: (context: ProcessContext) => Promise<RunningProcess>,
+export async function runProcess<Settings extends KeylessConfig>(
+  { name, load, defaultMetricsPort, stopDeadlineMs }: ProcessSettings<Settings>,
+  start: (context: ProcessContext<Settings>) => Promise<RunningProcess>,
 ): Promise<void> {
-  const config = readConfig();
+  const config = readConfig(load);
   const log = createLogger(name, config.LOG_LEVEL);
   const metrics = createMetrics(name);
   let running: RunningProcess | null = null;
@@ -53,9 +58,9 @@ export async function runProcess(
 }
 
 /** The settings, or an end of the process that names every fault. */
-function readConfig(): Config {
+function readConfig<Settings>(load: ProcessSettings<Settings>['load']): Settings {
   try {
-    return loadConfig(process.env);
+    return load(process.env);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(

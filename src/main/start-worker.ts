@@ -31,7 +31,7 @@ export async function startWorker(
 ): Promise<RunningProcess> {
   const db = connectDatabase({
     url: config.DATABASE_URL,
-    applicationName: 'worker',
+    applicationName: 'conduitpay-worker',
     maxConnections: config.DATABASE_MAX_CONNECTIONS,
   });
   const redis = connectRedis(config.REDIS_URL, log);

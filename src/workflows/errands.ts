@@ -2,8 +2,8 @@ import { ActivityFailure, log, proxyActivities, sleep } from '@temporalio/workfl
 import type { Activities, Errand, ErrandResult, Step } from '../activities/interface.ts';
 import { CONDUIT_TASK_QUEUE } from './messages.ts';
 
-/** Urgency on the provider's queue: what moves or stops money first, then what leads to it or tells of it, then looks. */
-const PRIORITY = { send: 1, read: 2, look: 3 } as const;
+/** Urgency on the provider's queue: what moves or stops money, what leads to it or tells of it, looks, looks that can wait. */
+const PRIORITY = { send: 1, read: 2, look: 3, ownLook: 4 } as const;
 
 /** A permit, two requests of the client's own deadline and the records around them take this long, however fast the clock. */
 const MIN_DEADLINE_MS = 8_000;
@@ -34,7 +34,7 @@ function reads(summary: string, priorityKey: number, secondMs: number) {
 
 /** After a request that changed nothing, the plan may be the same again: never ask for it more than once a second. */
 const REST_MS = 1_000;
-const WITHOUT_EFFECT = new Set(['refused', 'superseded', 'throttled', 'busy', 'failed', 'gate_closed']);
+const WITHOUT_EFFECT = new Set(['refused', 'superseded', 'throttled', 'busy', 'failed', 'gate_closed', 'elsewhere']);
 
 /** Carries out one request to Conduit. Never throws: a failed activity is a result, and the rows know what became of it. */
 export async function runErrand(orderId: string, step: Step & { next: Errand }): Promise<ErrandResult> {
@@ -51,7 +51,11 @@ async function attempt(
   try {
     switch (errand.kind) {
       case 'look':
-        return await reads('firm quote', PRIORITY.look, secondMs).takeFirmLook(orderId, seen);
+        return await reads(
+          errand.isOwn ? 'firm quote of its own accord' : 'firm quote',
+          errand.isOwn ? PRIORITY.ownLook : PRIORITY.look,
+          secondMs,
+        ).takeFirmLook(orderId, seen);
       case 'look_up':
         return await reads(`look up${name}`, PRIORITY.read, secondMs).lookUpAttempt(orderId, seen);
       case 'send_create':

@@ -1,5 +1,6 @@
 // A worker that stops or dies at one seam of a transfer, for the tests that ask what becomes of it. The seam is a wrapper around
 // the injected client: the product itself knows nothing of it.
+import { loadConfig } from '../../src/config.ts';
 import { runProcess } from '../../src/main/process.ts';
 import { startWorker } from '../../src/main/start-worker.ts';
 
@@ -20,7 +21,7 @@ function strike(at: Seam): void {
   process.kill(process.pid, signal);
 }
 
-await runProcess('worker', 0, 10_000, (context) =>
+await runProcess({ name: 'worker', load: loadConfig, defaultMetricsPort: 0, stopDeadlineMs: 10_000 }, (context) =>
   startWorker(context, {
     conduit: (client) => ({
       ...client,

@@ -49,7 +49,7 @@ test('a run that is woken by news alone goes on as a new run before its history 
   const activities = {
     async advanceOrder(_, { isLookWanted }) {
       if (isFinal) return step({ kind: 'done' });
-      return step(isLookWanted ? { kind: 'look' } : { kind: 'sleep', waitingFor: 'rate' });
+      return step(isLookWanted ? { kind: 'look', isOwn: false } : { kind: 'sleep', waitingFor: 'rate' });
     },
     async takeFirmLook() {
       looks += 1;

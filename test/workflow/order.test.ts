@@ -17,7 +17,7 @@ afterAll(() => world.stop());
 function missingLooks() {
   return jest.fn(async (orderId: string, seen: Seen) => {
     await world.setClock();
-    const look = { rate: '0.91', nextCheckInMs: 54_000, lookInMs: DAY_MS, failedLooks: 0 };
+    const look = { rate: '0.91', nextCheckInMs: 54_000, lookInMs: DAY_MS, failedLooks: 0, isAsked: true };
     await recordMiss(world.db, {
       orderId,
       seen,

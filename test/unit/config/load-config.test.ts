@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
-import { ConfigError, ENV_SCHEMA, loadConfig, loadSettings, SECRETS } from '../../../src/config.ts';
+import { ConfigError, ENV_SCHEMA, loadConfig, loadKeylessConfig, loadSettings, SECRETS } from '../../../src/config.ts';
 
 const SANDBOX_KEY = `ck_sandbox_${'0'.repeat(64)}`;
 const LIVE_KEY = `ck_live_${'f'.repeat(64)}`;
@@ -34,6 +34,13 @@ function secretFile(content: string): string {
 test('a key is all that must be given', () => {
   expect(load()).toMatchObject({ API_PORT: 8080, RATE_REFRESH_SECONDS: 60, TIME_SCALE: 1, webhookSecrets: [] });
   expect(() => loadConfig({})).toThrow('CONDUIT_API_KEY: is missing');
+});
+
+test('a process that never calls Conduit needs no access to it, and does not hold what it is given', () => {
+  const given = { CONDUIT_API_KEY: SANDBOX_KEY, CONDUIT_WEBHOOK_SECRET: 'whsec_a', RATE_REFRESH_SECONDS: '7' };
+  expect(loadKeylessConfig({})).toMatchObject({ rateRefreshMs: 60_000, timing: { sendMarginMs: 15_000 } });
+  expect(JSON.stringify(loadKeylessConfig(given))).not.toMatch(/ck_|whsec_/);
+  expect(() => loadKeylessConfig({ METRICS_PORT: 'x' })).toThrow('METRICS_PORT');
 });
 
 test('the metrics port has no value of its own, so that each process takes its default', () => {

@@ -35,8 +35,8 @@ describe('watching without an attempt', () => {
   });
 
   test('looks when its trigger was crossed, and when its own look is due', () => {
-    expect(plan({}, { isLookWanted: true })).toEqual({ kind: 'look' });
-    expect(plan({ lookDueAt: NOW })).toEqual({ kind: 'look' });
+    expect(plan({}, { isLookWanted: true })).toEqual({ kind: 'look', isOwn: false });
+    expect(plan({ lookDueAt: NOW })).toEqual({ kind: 'look', isOwn: true });
     expect(plan({ lookDueAt: NOW + 1 })).toMatchObject({ kind: 'sleep' });
   });
 
@@ -48,7 +48,7 @@ describe('watching without an attempt', () => {
   test('looks no more from the fence on: it waits for its expiry', () => {
     const fenced = { kind: 'sleep', until: NOW + seconds(15), waitingFor: 'expiry' };
     expect(plan({ expiresAt: NOW + seconds(15) }, { isLookWanted: true })).toEqual(fenced);
-    expect(plan({ expiresAt: NOW + seconds(15) + 1 }, { isLookWanted: true })).toEqual({ kind: 'look' });
+    expect(plan({ expiresAt: NOW + seconds(15) + 1 }, { isLookWanted: true })).toEqual({ kind: 'look', isOwn: false });
   });
 
   test('expires at expires_at, not before', () => {
@@ -71,12 +71,12 @@ describe('watching without an attempt', () => {
       until: NOW + seconds(5),
       waitingFor: 'gate',
     });
-    expect(plan({}, { isLookWanted: true, gateClosedUntil: NOW })).toEqual({ kind: 'look' });
+    expect(plan({}, { isLookWanted: true, gateClosedUntil: NOW })).toEqual({ kind: 'look', isOwn: false });
     // Nothing to ask for: the gate does not matter.
     expect(plan({}, { gateClosedUntil })).toMatchObject({ waitingFor: 'rate' });
   });
 
   test('a pause does not keep it from looking: the look itself says "paused" and backs off', () => {
-    expect(plan({}, { isLookWanted: true, isPaused: true })).toEqual({ kind: 'look' });
+    expect(plan({}, { isLookWanted: true, isPaused: true })).toEqual({ kind: 'look', isOwn: false });
   });
 });

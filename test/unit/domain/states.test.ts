@@ -34,7 +34,10 @@ function bodyOf(table: string): string {
 
 /** The words that a column's check lets in. */
 function wordsOf(table: string, column: string): string[] {
-  const list = new RegExp(`\\b${column} text[^,]*? check \\(${column} in \\(([^)]*)\\)\\)`).exec(bodyOf(table))?.[1];
+  const check = `check \\(${column} in \\(([^)]*)\\)\\)`;
+  const created = new RegExp(`\\b${column} text[^,]*? ${check}`).exec(bodyOf(table))?.[1];
+  const altered = [...SCHEMA.matchAll(new RegExp(`alter table ${table}\\n[^;]*?${check}`, 'g'))].at(-1)?.[1];
+  const list = altered ?? created;
   if (list === undefined) throw new Error(`${table}.${column} has no list of words`);
   return [...list.matchAll(/'([^']*)'/g)].map(([, word]) => word ?? '').sort();
 }

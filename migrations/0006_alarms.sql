@@ -1,0 +1,14 @@
+-- Up Migration
+
+alter table order_events
+  add column pages text[] not null default '{}',
+  add column rung_at timestamptz;
+comment on column order_events.pages is 'Why a person must be called, written with the fact itself: a crash before the call loses nothing.';
+comment on column order_events.rung_at is 'When the person was called. Null with pages: not yet, so the reconciler will.';
+create index order_events_unrung on order_events (occurred_at) where pages <> '{}' and rung_at is null;
+
+alter table transactions
+  add column alerted_at timestamptz,
+  drop constraint transactions_lock_fault_check,
+  add constraint transactions_lock_fault_check check (lock_fault in ('auto_execute', 'assets', 'unreadable', 'implausible'));
+comment on column transactions.alerted_at is 'When people were last told that the attempt waits for Conduit longer than usual.';
