@@ -1,13 +1,12 @@
-import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Temporal } from '../clients/temporal.ts';
 import type { Database } from '../db/client.ts';
 import { findOrder } from '../db/orders.ts';
-import { attemptDue, ORDER_WORKFLOW, orderChanged, orderWorkflowId, rateCrossed } from '../workflows/messages.ts';
+import { attemptDue, orderChanged, rateCrossed } from '../workflows/messages.ts';
 import type { OrderRuns } from './rate-watch.ts';
 import type { RunBook } from './reconcile.ts';
 
 const SIGNALS = { orderChanged, attemptDue } as const;
-const ORDER_ID = /^order-(.+)$/;
+const HOUR_MS = 3_600_000;
 /** As many closed runs as one pass can look at. */
 const MAX_CLOSED = 500;
 
@@ -22,35 +21,13 @@ export function createOrderRuns(temporal: Temporal, db: Database): OrderRuns & R
     async startOrder(orderId) {
       const order = await findOrder(db, orderId);
       if (!order || order.closedAt !== null) return 'running';
-      const isRunning = (await this.describeOrder(orderId)) === 'running';
+      const isRunning = (await temporal.describeOrder(orderId)) === 'running';
       await temporal.startOrder(order, 'reconciler');
       return isRunning ? 'running' : 'started';
     },
     signalOrder: (orderId, signal) => temporal.signalOrder(orderId, SIGNALS[signal]),
-    async describeOrder(orderId) {
-      try {
-        const { status } = await temporal.call(() =>
-          temporal.client.workflow.getHandle(orderWorkflowId(orderId)).describe(),
-        );
-        return status.name === 'RUNNING' ? 'running' : 'ended';
-      } catch (error) {
-        if (error instanceof WorkflowNotFoundError) return 'absent';
-        throw error;
-      }
-    },
-    async recentlyClosedOrders() {
-      const since = new Date(Date.now() - 3_600_000).toISOString();
-      const query = `WorkflowType = '${ORDER_WORKFLOW}' and ExecutionStatus != 'Running' and CloseTime > '${since}'`;
-      return temporal.call(async () => {
-        const ids: string[] = [];
-        for await (const { workflowId } of temporal.client.workflow.list({ query, pageSize: MAX_CLOSED })) {
-          const [, id] = ORDER_ID.exec(workflowId) ?? [];
-          if (id) ids.push(id);
-          if (ids.length >= MAX_CLOSED) break;
-        }
-        return ids;
-      });
-    },
+    describeOrder: (orderId) => temporal.describeOrder(orderId),
+    recentlyClosedOrders: () => temporal.recentlyClosedOrders(HOUR_MS, MAX_CLOSED),
     keepWatching: (pair) => temporal.signalWithStartWatcher(pair),
   };
 }

@@ -1,3 +1,4 @@
+import type { RunState } from '../clients/temporal.ts';
 import { overlongAttempts } from '../db/alarms.ts';
 import type { Database } from '../db/client.ts';
 import { expireOverdue } from '../db/overdue.ts';
@@ -15,8 +16,6 @@ import type { Timing } from '../domain/timing.ts';
 import type { Metrics } from '../metrics.ts';
 import { type Bell, ringAlarms } from './bell.ts';
 import type { Activities } from './interface.ts';
-
-export type RunState = 'running' | 'ended' | 'absent';
 
 /** What the reconciler may ask of Temporal. */
 export interface RunBook {

@@ -50,6 +50,11 @@ export function connectDatabase({ url, applicationName, maxConnections }: Databa
   });
 }
 
+/** Whether the server answers. Throws when it cannot be asked. */
+export async function isAnswering(db: Database): Promise<boolean> {
+  return (await db`select 1`).length === 1;
+}
+
 const DEADLOCK = '40P01';
 const SERIALIZATION = '40001';
 /** Nothing of a deadlock's victim was kept, so the whole transaction is simply run again; three times at most. */

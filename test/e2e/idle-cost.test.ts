@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
-import type { StartableOrder } from '../../src/clients/temporal.ts';
+import type { StartableOrder } from '../../src/clients/temporal-starts.ts';
 import { eventually } from '../support/eventually.ts';
 import { createWorld, type World, workflowOf } from '../support/world.ts';
 

@@ -1,12 +1,21 @@
 import { expect, test } from '@jest/globals';
+import { adoptCommands } from '../../../src/main/admin/adopt.ts';
 import type { AdminCommand } from '../../../src/main/admin/command-line.ts';
 import { keyCommands } from '../../../src/main/admin/keys.ts';
+import { orphanCommands } from '../../../src/main/admin/orphans.ts';
 import { pauseCommands } from '../../../src/main/admin/pauses.ts';
 import { userCommands } from '../../../src/main/admin/users.ts';
 import { webhookCommands } from '../../../src/main/admin/webhook.ts';
 import { UsageError } from '../../../src/main/command.ts';
 
-const COMMANDS: readonly AdminCommand[] = [...userCommands, ...keyCommands, ...pauseCommands, ...webhookCommands];
+const COMMANDS: readonly AdminCommand[] = [
+  ...userCommands,
+  ...keyCommands,
+  ...pauseCommands,
+  ...webhookCommands,
+  ...orphanCommands,
+  ...adoptCommands,
+];
 const ID = 'f8a3e3a9-5678-41e9-8123-abcdef987654';
 
 test.each([
@@ -33,6 +42,24 @@ test.each([
   ['pause', '--scope pair:USD-EUR-USD'],
   ['pause', '--scope account:USD'],
   ['resume', '--scope all --reason why'],
+  ['pause list', '--all'],
+  ['orphan list', '--all'],
+  ['orphan close', `--order ${ID} --attempt 1`],
+  ['orphan close', `--order ${ID} --attempt 1 --reason no`],
+  ['orphan close', `--order ${ID} --attempt 0 --reason because`],
+  ['orphan close', '--order me --attempt 1 --reason because'],
+  ['adopt', ''],
+  ['adopt', '--dry-run'],
+  ['adopt', '--since yesterday'],
+  ['adopt', '--since 2026-02-31T25:00:00Z'],
+  ['adopt', '--since 2026-01-01T00:00:00'],
+  ['adopt', '--since 9999-01-01T00:00:00Z'],
+  ['adopt', '--since 2026-01-01T00:00:00Z --until 2026-01-01T00:00:00Z'],
+  ['adopt', `--since 2026-01-01T00:00:00Z --order ${ID}`],
+  ['adopt', `--order ${ID} --attempt 1`],
+  ['adopt', `--order ${ID} --attempt one --conduit-order ord_1`],
+  ['adopt', `--order ${ID} --attempt 1 --conduit-order txn_1`],
+  ['adopt', `--order ${ID} --attempt 1 --conduit-order ord_1 --while-running`],
   ['webhook register', ''],
   ['webhook register', '--url ftp://example.test'],
 ])('%s %s is wrong use, found before anything is touched', async (words, options) => {

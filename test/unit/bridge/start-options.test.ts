@@ -1,10 +1,6 @@
 import { expect, test } from '@jest/globals';
-import {
-  isTemporalUnavailable,
-  loadTemporalSettings,
-  orderStartOptions,
-  rateWatchStartOptions,
-} from '../../../src/clients/temporal.ts';
+import { isTemporalUnavailable, loadTemporalSettings } from '../../../src/clients/temporal.ts';
+import { orderStartOptions, rateWatchStartOptions } from '../../../src/clients/temporal-starts.ts';
 
 const order = {
   id: '6f1c1a52-9f0e-4b52-9d4c-0a3f3c1d2e4b',

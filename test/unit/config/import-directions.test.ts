@@ -74,7 +74,13 @@ const ROOMS: readonly {
   },
   {
     file: 'src/activities/planted.ts',
-    forbidden: ['../api/app.ts', '../workflows/order.ts', '../pubsub-bridge/bridge.ts', '../config.ts', 'postgres'],
+    forbidden: [
+      '../api/app.ts',
+      '../workflows/order.ts',
+      '../pubsub-bridge/bridge.ts',
+      'postgres',
+      '@temporalio/client',
+    ],
     allowed: ['./bell.ts', '../domain/decide.ts', '../db/orders.ts', '../clients/redis.ts', '../workflows/messages.ts'],
   },
   {
