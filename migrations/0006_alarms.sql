@@ -10,5 +10,5 @@ create index order_events_unrung on order_events (occurred_at) where pages <> '{
 alter table transactions
   add column alerted_at timestamptz,
   drop constraint transactions_lock_fault_check,
-  add constraint transactions_lock_fault_check check (lock_fault in ('auto_execute', 'assets', 'unreadable', 'implausible'));
+  add constraint transactions_lock_fault_check check (lock_fault in ('auto_execute', 'assets', 'accounts', 'unreadable', 'implausible'));
 comment on column transactions.alerted_at is 'When people were last told that the attempt waits for Conduit longer than usual.';

@@ -25,6 +25,7 @@ export const ALERTS = [
   'workflow_repaired',
   'rate_suspect',
   'other_organisation',
+  'reference_differs',
   'attempt_absent',
   'execution_slow',
   'lookup_unavailable',

@@ -3,7 +3,6 @@ import type { AttemptRow } from '../db/attempts.ts';
 import { areClaimedAbove, takeDueClaimed } from '../db/claimed.ts';
 import { closeGate } from '../db/rate-watch.ts';
 import type { Instant } from '../domain/order.ts';
-import { DEFAULT_RETRY_AFTER_MS } from './provider.ts';
 import type { TransferDeps } from './transfers.ts';
 
 /** Above this many, one call a claimed order would take the calls that others need. */
@@ -43,7 +42,7 @@ export async function readClaimedByPages(
   for (let pages = 0; pages < MAX_PAGES && waiting.size > 0; pages += 1) {
     const page = await conduit.listOrders({ createdFrom, ...(cursor === undefined ? {} : { cursor }) });
     if (page.kind === 'rate_limited') {
-      await closeGate(db, page.retryAfterMs ?? DEFAULT_RETRY_AFTER_MS);
+      await closeGate(db, page.retryAfterMs);
       return 'gate_closed';
     }
     if (page.kind !== 'read') break;

@@ -4,7 +4,6 @@ import { findOrder, type OrderRow } from '../db/orders.ts';
 import { closeGate, pairBook } from '../db/rate-watch.ts';
 import { type ProviderReading, storeLookup } from '../db/readings.ts';
 import { sendsOfAttempt } from '../db/sends.ts';
-import { parsePair } from '../domain/assets.ts';
 import type { LookupResult } from '../domain/attempt.ts';
 import { attemptReference, sendKey } from '../domain/ids.ts';
 import type { Instant, Seen } from '../domain/order.ts';
@@ -12,7 +11,7 @@ import { observedOf, readLock } from '../domain/provider-order.ts';
 import { lookupDueAt } from '../domain/timing.ts';
 import { readClaimedByPages } from './claimed-pages.ts';
 import type { Activities, ErrandResult } from './interface.ts';
-import { DEFAULT_RETRY_AFTER_MS, said, setPause } from './provider.ts';
+import { lockTermsOf, said, setPause } from './provider.ts';
 import type { TransferDeps } from './transfers.ts';
 
 /** What Conduit says of an attempt's order, before anything is concluded from it. */
@@ -82,13 +81,10 @@ function resultOf(found: Found): LookupResult {
  */
 export async function findAtProvider(deps: TransferDeps, order: OrderRow, attempt: AttemptRow): Promise<Found> {
   if (attempt.baseUrl !== deps.baseUrl || attempt.organisation !== deps.organisation) {
-    const fields = { order_id: order.id, attempt: attempt.attempt, code: 'other_organisation' };
     // Nothing is sent for a closed attempt any more, so only a live one stops everything.
-    if (attempt.closedBy !== null) deps.bell.alert('other_organisation', fields);
-    else {
-      await setPause(deps, 'all', 'other_organisation', false);
-      deps.bell.page('two_orders_under_reference', fields);
-    }
+    const fields = { order_id: order.id, attempt: attempt.attempt, code: 'other_organisation' };
+    if (attempt.closedBy === null) await stopEverything(deps, attempt, 'other_organisation');
+    else if (isNews(attempt)) deps.bell.alert('other_organisation', fields);
     return { kind: 'ambiguous', orders: [] };
   }
   const key = sendKey(attemptReference(order.id, attempt.attempt), 'create', 1);
@@ -97,9 +93,18 @@ export async function findAtProvider(deps: TransferDeps, order: OrderRow, attemp
     const reply = await deps.conduit.getOrder(id);
     if (reply.kind === 'rate_limited') return limited(deps, reply.retryAfterMs);
     if (reply.kind === 'unavailable') return { kind: 'unavailable' };
-    if (reply.kind === 'found' && reply.order.reference === attempt.reference) return read(deps, order, attempt, reply);
-    // A known order that is suddenly not there is "absent"; a hint that leads nowhere is only a bad hint.
-    if (attempt.conduitOrderId !== null) return { kind: 'absent' };
+    const isKnown = attempt.conduitOrderId !== null;
+    if (reply.kind === 'found') {
+      const { reference } = reply.order;
+      // The reference is optional in the body: an order that we know by its id is ours without it, a hinted one is not.
+      if (reference === attempt.reference || (isKnown && reference === null)) return read(deps, order, attempt, reply);
+      if (isKnown) {
+        deps.bell.alert('reference_differs', { order_id: order.id, attempt: attempt.attempt, code: id });
+        return { kind: 'unavailable' };
+      }
+    }
+    // A known order that Conduit does not have is "absent"; a hint that leads nowhere is only a bad hint.
+    if (isKnown) return { kind: 'absent' };
   }
   const matches = await deps.conduit.findOrders(attempt.reference);
   if (matches.kind === 'rate_limited') return limited(deps, matches.retryAfterMs);
@@ -107,9 +112,20 @@ export async function findAtProvider(deps: TransferDeps, order: OrderRow, attemp
   const [match, second] = matches.orders;
   if (!match) return { kind: 'absent' };
   if (!second) return read(deps, order, attempt, match);
-  await setPause(deps, 'all', 'two_orders_under_reference', false);
-  deps.bell.page('two_orders_under_reference', { order_id: order.id, attempt: attempt.attempt });
+  await stopEverything(deps, attempt, 'two_orders_under_reference');
   return { kind: 'ambiguous', orders: matches.orders };
+}
+
+/** What a person has seen and resumed stays resumed: only the first of several such look-ups pauses and calls. */
+function isNews({ lookupResult }: AttemptRow): boolean {
+  return lookupResult !== 'ambiguous';
+}
+
+async function stopEverything(deps: TransferDeps, attempt: AttemptRow, reason: string): Promise<void> {
+  if (!isNews(attempt)) return;
+  await setPause(deps, 'all', reason, false);
+  const fields = { order_id: attempt.orderId, attempt: attempt.attempt, code: reason };
+  deps.bell.page('two_orders_under_reference', fields);
 }
 
 /** The order's id in a reply that was kept; whatever else stands there is no hint. */
@@ -122,8 +138,7 @@ function hintedId(reply: string | null): string | null {
   }
 }
 
-async function limited({ db }: TransferDeps, asked: number | null): Promise<Found> {
-  const retryAfterMs = asked ?? DEFAULT_RETRY_AFTER_MS;
+async function limited({ db }: TransferDeps, retryAfterMs: number): Promise<Found> {
   await closeGate(db, retryAfterMs);
   return { kind: 'rate_limited', retryAfterMs };
 }
@@ -131,11 +146,11 @@ async function limited({ db }: TransferDeps, asked: number | null): Promise<Foun
 /** A failed order is read with its linked transactions: without them its failure proves nothing. */
 async function read(
   deps: TransferDeps,
-  { pair }: OrderRow,
-  { allInRate }: AttemptRow,
+  row: OrderRow,
+  attempt: AttemptRow,
   { order, raw }: FoundOrder,
 ): Promise<Found> {
-  const lock = readLock(order, parsePair(pair), { allInRate, bounds: deps.sanity });
+  const lock = readLock(order, lockTermsOf(row, attempt, deps.sanity));
   if (order.status !== 'failed') return { kind: 'found', reading: { order, lock, linked: null, raw } };
   const linked = await deps.conduit.getTransactions(order.linkedTransactionIds);
   if (linked.kind === 'rate_limited') return limited(deps, linked.retryAfterMs);

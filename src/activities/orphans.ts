@@ -2,13 +2,13 @@ import { type AttemptRow, findAttempt } from '../db/attempts.ts';
 import { findOrder, type OrderRow, orderToProbe } from '../db/orders.ts';
 import { alarmForOrphan, closeOrphan, customerOfAccount, dueOrphans, reopenOrphan } from '../db/orphans.ts';
 import { liftPause, pausesToProbe } from '../db/pauses.ts';
-import { pairBook } from '../db/rate-watch.ts';
-import { type ProviderReading, storeLookup } from '../db/readings.ts';
+import { closeGate, pairBook } from '../db/rate-watch.ts';
+import { storeLookup } from '../db/readings.ts';
 import { sendsOfAttempt } from '../db/sends.ts';
 import { parsePair } from '../domain/assets.ts';
 import { isUnresolved } from '../domain/attempt.ts';
 import type { Instant } from '../domain/order.ts';
-import { observedOf } from '../domain/provider-order.ts';
+import { observedOf, type ProviderOrder } from '../domain/provider-order.ts';
 import { orphanLookupDueAt } from '../domain/timing.ts';
 import type { Activities, ErrandResult, OrphanRef } from './interface.ts';
 import { type Found, findAtProvider } from './lookups.ts';
@@ -20,8 +20,15 @@ const BATCH = 50;
 const PROBES = 5;
 const DAY_S = 86_400;
 
-function isMoneyMoving({ order, linked }: ProviderReading): boolean {
-  return order.isClaimed || order.status === 'succeeded' || (order.status === 'failed' && linked === 'completed');
+function isMoneyMoving(found: Found): boolean {
+  if (found.kind === 'ambiguous') return found.orders.some(({ order }) => isExecuted(order));
+  if (found.kind !== 'found') return false;
+  const { order, linked } = found.reading;
+  return isExecuted(order) || (order.status === 'failed' && linked === 'completed');
+}
+
+function isExecuted({ isClaimed, status }: ProviderOrder): boolean {
+  return isClaimed || status === 'succeeded';
 }
 
 /** Follows what closed attempts left at the provider to its end, and tries whether pauses of our own making have healed. */
@@ -42,7 +49,7 @@ export function createOrphans(deps: TransferDeps): Pick<Activities, 'listDueOrph
     const found = await findAtProvider(deps, order, attempt);
     if (found.kind === 'rate_limited') return said('gate_closed');
     // The alarm comes before the reading is kept: a crash between the two rings it again instead of never.
-    const isAnswered = found.kind !== 'found' || !isMoneyMoving(found.reading) || (await raiseAlarm(order, attempt));
+    const isAnswered = !isMoneyMoving(found) || (await raiseAlarm(order, attempt));
     await keep(attempt, found, begunAt);
     bell.log.info(
       { event: 'orphan_followed', order_id: order.id, attempt: attempt.attempt, status: found.kind },
@@ -80,14 +87,19 @@ export function createOrphans(deps: TransferDeps): Pick<Activities, 'listDueOrph
     }
     if (found.kind === 'ambiguous') {
       for (const { order: twin } of found.orders) {
-        if (observedOf(twin) === 'pending') await cancelAgain(order, { ...attempt, conduitOrderId: twin.id }, true);
+        if (observedOf(twin) === 'pending')
+          await cancelAgain(order, { ...attempt, conduitOrderId: twin.id }, begunAt, true);
       }
+      // None at all: it is another organisation's, which cannot be asked from here.
+      const areEnded = found.orders.length > 0 && found.orders.every(({ order: twin }) => twin.status !== 'pending');
+      if (areEnded) await closeOrphan(db, order.id, attempt.attempt);
+      return areEnded ? 'ended' : 'open';
     }
     if (found.kind !== 'found') return 'open';
     const { order: theirs, linked } = found.reading;
     if (observedOf(theirs) === 'pending') {
       if (isAudit) await reopenOrphan(db, order.id, attempt.attempt);
-      await cancelAgain(order, { ...attempt, conduitOrderId: theirs.id });
+      await cancelAgain(order, { ...attempt, conduitOrderId: theirs.id }, begunAt);
       return 'open';
     }
     if (theirs.status === 'pending' || (theirs.status === 'failed' && linked === 'open')) return 'open';
@@ -109,14 +121,14 @@ export function createOrphans(deps: TransferDeps): Pick<Activities, 'listDueOrph
   }
 
   /** Cancelling twice is harmless; a new key once the old one was refused or may be forgotten. */
-  async function cancelAgain(order: OrderRow, attempt: AttemptRow, isTwin = false): Promise<void> {
+  async function cancelAgain(order: OrderRow, attempt: AttemptRow, now: Instant, isTwin = false): Promise<void> {
     const cancels = (await sendsOfAttempt(db, order.id, attempt.attempt)).filter(
       ({ operation }) => operation === 'cancel',
     );
     const last = cancels.at(-1);
     // A key belongs to one order of theirs; of two under one reference each cancel has its own.
     const isSpent =
-      last && ((isUnresolved(last) && last.code !== null) || Date.now() - last.permittedAt > timing.resendWindowMs);
+      last && ((isUnresolved(last) && last.code !== null) || now - last.permittedAt > timing.resendWindowMs);
     await cancelAtProvider(deps, order, attempt, last ? last.keyNumber + (isSpent || isTwin ? 1 : 0) : 1);
   }
 
@@ -131,17 +143,20 @@ export function createOrphans(deps: TransferDeps): Pick<Activities, 'listDueOrph
   }
 
   async function isHealed(scope: string): Promise<boolean> {
-    if (scope.startsWith('account:')) {
-      const accountId = scope.slice('account:'.length);
-      return (await deps.conduit.probeAccount(accountId, await customerOfAccount(db, accountId))) === 'alive';
-    }
     const order = await orderToProbe(db);
     if (!order) return false;
     const { gateClosedUntil } = await pairBook(db, order.pair);
     if (gateClosedUntil !== null) return false;
+    if (scope.startsWith('account:')) return isAccountAlive(scope.slice('account:'.length));
     const quote = await takeQuote(deps, order.pair, { ...parsePair(order.pair), amount: order.amount });
     // Whatever it says of the rate or the pair: Conduit has let us in.
     return quote.kind !== 'ours' && quote.kind !== 'unavailable' && quote.kind !== 'gate_closed';
+  }
+
+  async function isAccountAlive(accountId: string): Promise<boolean> {
+    const probe = await deps.conduit.probeAccount(accountId, await customerOfAccount(db, accountId));
+    if (probe.kind === 'rate_limited') await closeGate(db, probe.retryAfterMs);
+    return probe.kind === 'alive';
   }
 
   return { listDueOrphans, followOrphan, probePauses };

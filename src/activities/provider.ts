@@ -1,8 +1,12 @@
 import type { ConduitClient } from '../clients/conduit/client.ts';
+import type { AttemptRow } from '../db/attempts.ts';
 import { type Database, inTransaction } from '../db/client.ts';
+import type { OrderRow } from '../db/orders.ts';
 import { addPause, type PauseScope } from '../db/pauses.ts';
-import { closeGate, newestObservation } from '../db/rate-watch.ts';
+import { closeGate, newestObservation, pairBook } from '../db/rate-watch.ts';
+import { parsePair } from '../domain/assets.ts';
 import type { Instant } from '../domain/order.ts';
+import type { LockTerms } from '../domain/provider-order.ts';
 import { type QuoteFault, type QuoteOption, type QuoteRequest, readQuote } from '../domain/quote.ts';
 import type { Amounts, QuoteShape } from '../domain/rate.ts';
 import { confirms, judgeRate, type SanityBounds } from '../domain/rate-sanity.ts';
@@ -31,15 +35,12 @@ export type JudgedQuote =
       /** Conduit's `Date`, to the second. */
       readonly serverDate: Instant | null;
     }
-  | { readonly kind: 'unusable'; readonly fault: QuoteFault | 'no_option' }
+  | { readonly kind: 'unusable'; readonly fault: QuoteFault | 'no_option'; readonly serverDate: Instant | null }
   | { readonly kind: 'suspect' | 'absurd'; readonly rate: string }
   | { readonly kind: 'refused'; readonly code: string }
   | { readonly kind: 'ours'; readonly code: string }
   | { readonly kind: 'gate_closed' }
   | { readonly kind: 'unavailable'; readonly code: string };
-
-/** Without a `Retry-After` nobody knows how long: long enough to matter, short enough to lose nothing. */
-export const DEFAULT_RETRY_AFTER_MS = 5_000;
 
 /** A second quote that shall confirm a jump is taken this long after the first, so that a glitch has passed. */
 const CONFIRM_AFTER_S = 5;
@@ -64,6 +65,7 @@ export async function takeQuote(deps: ProviderDeps, pair: string, request: Quote
   }
   deps.bell.alert('rate_suspect', { pair, rate: first.option.referenceRate, last_good: lastGood?.referenceRate });
   await deps.wait(CONFIRM_AFTER_S * deps.timing.secondMs);
+  if ((await pairBook(deps.db, pair)).gateClosedUntil !== null) return { kind: 'gate_closed' };
   const second = await askQuote(deps, request);
   if (second.kind !== 'good') return second;
   const isConfirmed = confirms(first.option.referenceRate, second.option.referenceRate);
@@ -74,7 +76,7 @@ async function askQuote({ db, conduit, rateRefreshMs }: ProviderDeps, request: Q
   const reply = await conduit.requestQuote(request);
   switch (reply.kind) {
     case 'rate_limited':
-      await closeGate(db, reply.retryAfterMs ?? DEFAULT_RETRY_AFTER_MS);
+      await closeGate(db, reply.retryAfterMs);
       return { kind: 'gate_closed' };
     case 'unavailable':
       return { kind: 'unavailable', code: reply.code };
@@ -83,12 +85,13 @@ async function askQuote({ db, conduit, rateRefreshMs }: ProviderDeps, request: Q
       return reply.cls === 'ours_all' ? { kind: 'ours', code: reply.code } : { kind: 'unavailable', code: reply.code };
     case 'quoted': {
       const [option] = reply.options;
-      if (!option) return { kind: 'unusable', fault: 'no_option' };
+      const { serverDate } = reply;
+      if (!option) return { kind: 'unusable', fault: 'no_option', serverDate };
       // Conduit dates its quote, so the age is told by its own clock where it sent one.
-      const read = readQuote(option, request, reply.serverDate ?? Date.now(), 2 * rateRefreshMs);
+      const read = readQuote(option, request, serverDate ?? Date.now(), 2 * rateRefreshMs);
       return typeof read === 'string'
-        ? { kind: 'unusable', fault: read }
-        : { kind: 'good', option, ...read, serverDate: reply.serverDate };
+        ? { kind: 'unusable', fault: read, serverDate }
+        : { kind: 'good', option, ...read, serverDate };
     }
   }
 }
@@ -105,6 +108,16 @@ export async function setPause(
   );
   bell.log.error({ event: 'pause_set', scope, code: reason }, `paused ${scope.split(':')[0]}: ${reason}`);
   return isNew;
+}
+
+/** What an attempt's order at Conduit must be, from our own rows. */
+export function lockTermsOf(
+  order: OrderRow,
+  { quoteOptionId, allInRate }: Pick<AttemptRow, 'quoteOptionId' | 'allInRate'>,
+  bounds: SanityBounds,
+): LockTerms {
+  const { sourceAccount, destinationAccount } = order;
+  return { ...parsePair(order.pair), sourceAccount, destinationAccount, quoteOptionId, allInRate, bounds };
 }
 
 /** What an activity answers the run: words for the reader of its history. */

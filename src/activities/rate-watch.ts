@@ -55,9 +55,10 @@ export function createRateWatch(deps: RateWatchDeps): Pick<Activities, 'tickRate
     if (book.gateClosedUntil !== null) return { ...nothing, fault: 'gate_closed' };
     const quote = await indicativeQuote(pair);
     deps.heartbeat();
+    if ('serverDate' in quote && quote.serverDate !== null)
+      await noticeSkew(quote.serverDate, book.now, performance.now() - askedAt);
     if (quote.kind !== 'good') return { ...nothing, fault: await faultOf(quote) };
 
-    if (quote.serverDate !== null) await noticeSkew(quote.serverDate, book.now, performance.now() - askedAt);
     const { option } = quote;
     const observation = {
       pair,
@@ -91,7 +92,7 @@ export function createRateWatch(deps: RateWatchDeps): Pick<Activities, 'tickRate
 
   /** The oldest order's amount; a next-oldest one's where the provider finds it out of range. */
   async function indicativeQuote(pair: string): Promise<JudgedQuote> {
-    let last: JudgedQuote = { kind: 'unusable', fault: 'no_option' };
+    let last: JudgedQuote = { kind: 'unusable', fault: 'no_option', serverDate: null };
     for (const amount of await oldestAmounts(db, pair, MAX_AMOUNTS)) {
       last = await takeQuote(deps, pair, { ...parsePair(pair), amount });
       if (last.kind !== 'refused' || last.code !== 'AMOUNT_OUT_OF_RANGE') return last;

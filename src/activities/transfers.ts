@@ -5,7 +5,7 @@ import type { RedisHints } from '../clients/redis-hints.ts';
 import { type AttemptRow, findAttempt, setNextLookup } from '../db/attempts.ts';
 import { findOrder, type OrderRow } from '../db/orders.ts';
 import { type MoneyOperation, takePermit } from '../db/permits.ts';
-import { closeGate } from '../db/rate-watch.ts';
+import { closeGate, pairBook } from '../db/rate-watch.ts';
 import { storeSendReply } from '../db/readings.ts';
 import { insertSend } from '../db/sends.ts';
 import { parsePair } from '../domain/assets.ts';
@@ -14,7 +14,7 @@ import type { Seen } from '../domain/order.ts';
 import { readLock } from '../domain/provider-order.ts';
 import type { SendOperation } from '../domain/replies.ts';
 import type { Activities, ErrandResult } from './interface.ts';
-import { DEFAULT_RETRY_AFTER_MS, type ProviderDeps, said, setPause } from './provider.ts';
+import { lockTermsOf, type ProviderDeps, said, setPause } from './provider.ts';
 
 export interface TransferDeps extends ProviderDeps {
   readonly hints: RedisHints;
@@ -30,6 +30,9 @@ interface Sent {
   readonly sendId: string;
   readonly key: string;
 }
+
+/** Without a `Retry-After` nobody knows how long: long enough to matter, short enough to lose nothing. */
+const DEFAULT_RETRY_AFTER_MS = 5_000;
 
 /** A reply that cannot be stored at once is tried this often: without it the send stays unresolved and is looked up. */
 const STORE_TRIES = 4;
@@ -67,6 +70,7 @@ export function createTransfers(deps: TransferDeps): Pick<Activities, 'sendCreat
     const order = await findOrder(db, orderId);
     const attempt = seen.attempt === null ? null : await findAttempt(db, orderId, seen.attempt);
     if (!order || !attempt?.conduitOrderId) return said('refused');
+    if ((await pairBook(db, order.pair)).gateClosedUntil !== null) return said('gate_closed');
     return cancelAtProvider(deps, order, attempt, keyNumber);
   }
 
@@ -126,10 +130,11 @@ async function keepSendReply(deps: TransferDeps, sent: Sent, result: SendResult)
   const { db, bell, hints } = deps;
   const { order, attempt, operation } = sent;
   const { order: providerOrder, serverDate: _date, ...reply } = result;
-  if (reply.code === 'RATE_LIMITED') await closeGate(db, reply.retryAfterMs ?? DEFAULT_RETRY_AFTER_MS).catch(() => {});
+  // Also a gateway's: it proves nothing of this send, and asks us all to wait none the less.
+  if (reply.httpStatus === 429) await closeGate(db, reply.retryAfterMs ?? DEFAULT_RETRY_AFTER_MS).catch(() => {});
   const reading = providerOrder && {
     order: providerOrder,
-    lock: readLock(providerOrder, parsePair(order.pair), { allInRate: attempt.allInRate, bounds: deps.sanity }),
+    lock: readLock(providerOrder, lockTermsOf(order, attempt, deps.sanity)),
     linked: null,
     raw: reply.raw,
   };

@@ -50,7 +50,7 @@ export async function storeSendReply(db: Database, sent: SendReply): Promise<'st
     }
     // The provider's word on a closed attempt changes nothing but what there is to clean up.
     if (attempt.closedBy === 'reading') return 'stored';
-    if (sent.operation === 'create' && sent.reading) await storeCreated(tx, attempt, sent.reading);
+    if (sent.operation === 'create' && sent.reading) await storeFirstReading(tx, attempt, sent.reading);
     if (sent.operation === 'execute') await raiseObserved(tx, attempt, 'claimed');
     if (attempt.closedBy !== 'fence' || sent.operation === 'cancel') return 'stored';
     await tx`
@@ -87,6 +87,16 @@ async function storeCreated(
       observed = case when observed is null or observed = 'absent' then 'pending' else observed end,
       observed_begun_at = coalesce(observed_begun_at, app_now())
     where order_id = ${orderId} and attempt = ${attempt} and conduit_order_id is null`;
+}
+
+/** A create's own reply, which may be a replay: its order may have gone further by then. */
+async function storeFirstReading(tx: Transaction, attempt: AttemptRow, reading: ProviderReading): Promise<void> {
+  await storeCreated(tx, attempt, reading);
+  const { order } = reading;
+  // A failure proves nothing until its linked transactions are read: that is for a look-up.
+  if (order.status === 'failed') return;
+  await raiseObserved(tx, attempt, observedOf(order));
+  if (order.status !== 'pending') await storeEnd(tx, attempt, reading);
 }
 
 const RANKS: Record<Observed, number> = { absent: 0, pending: 1, claimed: 2, terminal: 3 };

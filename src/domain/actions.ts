@@ -13,8 +13,14 @@ export function fence(
   return record({ kind: 'fence', to: 'watching', attemptTo: 'cancelled', code: null, pause: null, ...more, reason });
 }
 
-/** Asks Conduit to end its order, once for every reading that still shows it open; then looks. */
-export function cancelThenLookUp(attempt: Attempt, now: Instant, timing: Timing): Action {
+/** Asks Conduit to end its order, once for every reading that still shows it open, and when it takes calls; then looks. */
+export function cancelThenLookUp(
+  attempt: Attempt,
+  gateClosedUntil: Instant | null,
+  now: Instant,
+  timing: Timing,
+): Action {
+  if (gateClosedUntil !== null && now < gateClosedUntil) return lookUpWhenDue(attempt, now, timing, gateClosedUntil);
   const cancels = sendsOf(attempt, 'cancel');
   const last = cancels.at(-1);
   if (!last) return { kind: 'send_cancel', keyNumber: 1 };

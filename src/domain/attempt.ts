@@ -64,7 +64,7 @@ export interface Send {
 }
 
 /** Why a Conduit order that exists is not the one we asked for; such an order is never executed. */
-export const LOCK_FAULTS = ['auto_execute', 'assets', 'unreadable', 'implausible'] as const;
+export const LOCK_FAULTS = ['auto_execute', 'assets', 'accounts', 'unreadable', 'implausible'] as const;
 export type LockFault = (typeof LOCK_FAULTS)[number];
 
 /** One try to carry an order out: at most one Conduit order, under one reference. */

@@ -30,9 +30,11 @@ export function decide(situation: Situation, now: Instant, timing: Timing): Acti
     case 'created':
       return isFencing ? endBeforeExecute(order, now) : decideCreated(situation, attempt, now, timing);
     case 'executing':
-      return decideExecuting(attempt, now, timing);
+      return decideExecuting(situation, attempt, now, timing);
     case 'unknown_execute':
-      return isFencing ? cancelThenLookUp(attempt, now, timing) : decideUnknownExecute(situation, attempt, now, timing);
+      return isFencing
+        ? cancelThenLookUp(attempt, situation.gateClosedUntil, now, timing)
+        : decideUnknownExecute(situation, attempt, now, timing);
   }
 }
 
@@ -113,23 +115,26 @@ function decideCreated(situation: Situation, attempt: Attempt, now: Instant, tim
   return look.kind === 'sleep' && look.until > action.until ? action : look;
 }
 
-function decideExecuting(attempt: Attempt, now: Instant, timing: Timing): Action {
+function decideExecuting({ gateClosedUntil }: Situation, attempt: Attempt, now: Instant, timing: Timing): Action {
   // A claim that still reads unclaimed minutes later never was one: ask for its end, which a real claim survives.
   const accepted = sendsOf(attempt, 'execute').findLast((send) => send.outcome === 'accepted');
   const isStillUnclaimed =
     accepted &&
     attempt.lookup?.result === 'pending' &&
     attempt.lookup.begunAt >= accepted.permittedAt + 300 * timing.secondMs;
-  return isStillUnclaimed ? cancelThenLookUp(attempt, now, timing) : lookUpWhenDue(attempt, now, timing);
+  return isStillUnclaimed
+    ? cancelThenLookUp(attempt, gateClosedUntil, now, timing)
+    : lookUpWhenDue(attempt, now, timing);
 }
 
 function decideUnknownExecute(situation: Situation, attempt: Attempt, now: Instant, timing: Timing): Action {
   const executes = sendsOf(attempt, 'execute');
   const keyNumber = executes.at(-1)?.keyNumber ?? 1;
   const ofKey = executes.filter((send) => send.keyNumber === keyNumber);
-  if (!isKeyYoung(ofKey, now, timing)) return cancelThenLookUp(attempt, now, timing);
+  if (!isKeyYoung(ofKey, now, timing)) return cancelThenLookUp(attempt, situation.gateClosedUntil, now, timing);
   if (attempt.lookup?.result !== 'pending') return lookUpWhenDue(attempt, now, timing);
-  if (executeRefusal(situation, attempt, now, timing)) return cancelThenLookUp(attempt, now, timing);
+  if (executeRefusal(situation, attempt, now, timing))
+    return cancelThenLookUp(attempt, situation.gateClosedUntil, now, timing);
   const dueAt = resendDueAt(ofKey, timing);
   const gate = situation.gateClosedUntil ?? 0;
   if (dueAt === null || now < Math.max(dueAt, gate) || situation.isPaused) {

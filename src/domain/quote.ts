@@ -3,11 +3,22 @@ import { Decimal, isAmount, isPlainDecimal, isRate } from './decimal.ts';
 import type { Instant } from './order.ts';
 import type { Amounts, QuoteShape } from './rate.ts';
 
-/** An amount of an asset as Conduit prints it. `currency` is any code of theirs, not only one that we trade. */
-export interface ProviderAmount {
+/** An asset as Conduit prints it. `currency` is any code of theirs, not only one that we trade. */
+export interface ProviderAsset {
   readonly currency: string;
   readonly network: string | null;
+}
+
+export interface ProviderAmount extends ProviderAsset {
   readonly amount: string;
+}
+
+/** What a quote says it was asked for; null where it does not say. */
+export interface QuoteEcho {
+  readonly lockSide: string | null;
+  readonly amount: string | null;
+  readonly from: ProviderAsset | null;
+  readonly to: ProviderAsset | null;
 }
 
 /** One option of a quote: redeemed at most once, with its own rate and fees. */
@@ -16,6 +27,7 @@ export interface QuoteOption {
   readonly optionId: string;
   readonly createdAt: Instant;
   readonly expiresAt: Instant;
+  readonly echo: QuoteEcho;
   readonly referenceRate: string;
   readonly endUserRate: string;
   readonly spreadBps: string;
@@ -35,8 +47,8 @@ export interface QuoteRequest {
   readonly amount: string;
 }
 
-function isOf(asset: Asset, amount: ProviderAmount): boolean {
-  return amount.currency === asset.currency && amount.network === asset.network;
+function isOf(asset: Asset, named: ProviderAsset): boolean {
+  return named.currency === asset.currency && named.network === asset.network;
 }
 
 /** The fees taken in the destination asset, or null when one is taken in an asset that is neither side's. */
@@ -66,7 +78,11 @@ export function readQuote(
   if (!isPlainDecimal(option.spreadBps)) return 'not_a_decimal';
   if (![sourceAmount, totalDebit].every((amount) => isOf(request.from, amount))) return 'other_assets';
   if (![destinationAmount, recipientAmount].every((amount) => isOf(request.to, amount))) return 'other_assets';
-  if (!new Decimal(totalDebit.amount).eq(request.amount)) return 'other_amount';
+  const { echo } = option;
+  if ((echo.from && !isOf(request.from, echo.from)) || (echo.to && !isOf(request.to, echo.to))) return 'other_assets';
+  if (echo.lockSide !== null && echo.lockSide !== 'source') return 'other_amount';
+  const stated = [totalDebit.amount, echo.amount ?? request.amount];
+  if (!stated.every((amount) => isAmount(amount) && new Decimal(amount).eq(request.amount))) return 'other_amount';
   const destinationFee = destinationFees(option.fees, request);
   if (destinationFee === null) return 'foreign_fee';
   if (now - option.createdAt > maxAgeMs || now >= option.expiresAt) return 'stale';

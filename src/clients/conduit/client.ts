@@ -56,7 +56,7 @@ interface CancelSend {
 }
 
 /** `refused`: Conduit answered, and not with an account in use. */
-type AccountProbe = 'alive' | 'refused' | 'unavailable';
+type AccountProbe = { readonly kind: 'alive' | 'refused' } | RateLimited | Unavailable;
 
 interface WebhookEndpoint {
   readonly id: string;
@@ -153,10 +153,10 @@ export function createConduitClient(options: ConduitClientOptions): ConduitClien
       const path = `${owner}/${folder}/${encodeURIComponent(accountId)}`;
       const schema = AccountBody.refine((account) => account.id === accountId);
       const read = await get(call, 'account_get', path, schema);
-      if (read.kind === 'refused') return 'refused';
-      if (read.kind !== 'read') return 'unavailable';
+      if (read.kind === 'rate_limited' || read.kind === 'unavailable') return read;
       // A status is not documented; one that names anything but an account in use must not lift a pause.
-      return (read.value.status ?? 'active') === 'active' ? 'alive' : 'refused';
+      const isAlive = read.kind === 'read' && (read.value.status ?? 'active') === 'active';
+      return { kind: isAlive ? 'alive' : 'refused' };
     },
 
     async registerWebhook(url) {

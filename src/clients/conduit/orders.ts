@@ -102,7 +102,8 @@ export function createOrderReads(call: Call): OrderReads {
       if (page.kind !== 'read') return page;
       const found = ordersOf(page.value.data.filter((item) => item['clientReferenceId'] === reference));
       if (found.unreadable > 0) return { kind: 'unavailable', code: 'MALFORMED_REPLY' };
-      orders.push(...found.orders);
+      // A list that moves while it is paged shows an order twice; that is one order.
+      orders.push(...found.orders.filter(({ order }) => !orders.some((seen) => seen.order.id === order.id)));
       cursor = page.value.meta.nextCursor ?? null;
       if (cursor === null) return { kind: 'read', orders, serverDate: page.serverDate };
     }

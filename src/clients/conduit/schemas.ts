@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ProviderOrder } from '../../domain/provider-order.ts';
-import type { ProviderAmount, QuoteOption } from '../../domain/quote.ts';
+import type { ProviderAmount, ProviderAsset, QuoteOption } from '../../domain/quote.ts';
 
 // Conduit leaves absent fields out of orders and prints them as null elsewhere: missing and null mean the same. Fields that
 // we do not know are ignored. Words of closed sets are read in either case, since older pages print them in capitals.
@@ -11,15 +11,15 @@ const Time = z.iso.datetime({ offset: true }).transform((text) => Date.parse(tex
 const DecimalText = z.string().max(200);
 const Word = z.string().max(100).toLowerCase();
 
+const assetFields = { code: z.string().min(1).max(20), chain: z.string().max(40).nullish() };
+const assetOf = ({ code, chain }: { code: string; chain?: string | null | undefined }): ProviderAsset => ({
+  currency: code.toUpperCase(),
+  network: chain?.toLowerCase() ?? null,
+});
+const AssetRef = z.object(assetFields).transform(assetOf);
 const Amount = z
-  .object({ code: z.string().min(1).max(20), chain: z.string().max(40).nullish(), amount: DecimalText })
-  .transform(
-    ({ code, chain, amount }): ProviderAmount => ({
-      currency: code.toUpperCase(),
-      network: chain?.toLowerCase() ?? null,
-      amount,
-    }),
-  );
+  .object({ ...assetFields, amount: DecimalText })
+  .transform(({ amount, ...asset }): ProviderAmount => ({ ...assetOf(asset), amount }));
 
 const Fees = z.array(z.object({ assetAmount: Amount })).transform((fees) => fees.map((fee) => fee.assetAmount));
 
@@ -34,6 +34,13 @@ const FreeCode = z
   )
   .nullish();
 
+/** The account on one side of an order; null where none can be read, so that an odd side does not hide a final status. */
+const Side = z
+  .looseObject({ id: z.string().nullish() })
+  .nullish()
+  .catch(null)
+  .transform((side) => side?.id ?? null);
+
 /** An order's body as the domain's order. Strict about every field that a decision rests on. */
 export const OrderBody = z
   .object({
@@ -42,6 +49,9 @@ export const OrderBody = z
     status: Word.pipe(z.enum(['pending', 'succeeded', 'failed', 'cancelled'])),
     executionTrigger: z.string().nullish(),
     autoExecute: z.boolean(),
+    source: Side,
+    destination: Side,
+    quoteOptionId: z.string().nullish(),
     sourceAsset: Amount,
     destinationAsset: Amount,
     totalDebit: Amount,
@@ -60,6 +70,9 @@ export const OrderBody = z
       status: body.status,
       isClaimed: body.status === 'pending' && typeof body.executionTrigger === 'string',
       autoExecute: body.autoExecute,
+      sourceAccount: body.source,
+      destinationAccount: body.destination,
+      quoteOptionId: body.quoteOptionId ?? null,
       source: body.sourceAsset,
       destination: body.destinationAsset,
       totalDebit: body.totalDebit,
@@ -84,8 +97,17 @@ const OptionBody = z.object({
 
 /** The options of a quote that have a rate; one without is not a conversion. */
 export const QuoteBody = z
-  .object({ id: Id, createdAt: Time, expiresAt: Time, options: z.array(OptionBody) })
-  .transform(({ id, createdAt, expiresAt, options }) =>
+  .object({
+    id: Id,
+    createdAt: Time,
+    expiresAt: Time,
+    lockSide: Word.nullish(),
+    amount: Amount.nullish(),
+    sourceAssetRef: AssetRef.nullish(),
+    destinationAssetRef: AssetRef.nullish(),
+    options: z.array(OptionBody),
+  })
+  .transform(({ id, createdAt, expiresAt, options, lockSide, amount, sourceAssetRef, destinationAssetRef }) =>
     options.flatMap(({ id: optionId, rate, ...amounts }): QuoteOption[] =>
       rate
         ? [
@@ -97,6 +119,12 @@ export const QuoteBody = z
               referenceRate: rate.referenceRate,
               endUserRate: rate.endUserRate,
               spreadBps: rate.totalSpreadBps,
+              echo: {
+                lockSide: lockSide ?? null,
+                amount: amount?.amount ?? null,
+                from: sourceAssetRef ?? null,
+                to: destinationAssetRef ?? null,
+              },
               ...amounts,
             },
           ]
@@ -124,5 +152,6 @@ export const WebhookBody = z.object({ id: Id, url: z.string() });
 export const ProblemBody = z.object({
   type: z.string().regex(/^[A-Z][A-Z0-9_]{1,99}$/),
   status: z.number().nullish(),
-  retryAfterSeconds: z.number().positive().nullish(),
+  // A hint: an odd one must not hide the refusal itself.
+  retryAfterSeconds: z.number().positive().nullish().catch(null),
 });

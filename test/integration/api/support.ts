@@ -81,6 +81,7 @@ function quoted({ from, to, amount }: QuoteRequest, rate: string): QuoteReply {
         optionId: `qop_${randomUUID().slice(0, 8)}`,
         createdAt: Date.now(),
         expiresAt: Date.now() + 300_000,
+        echo: { lockSide: 'source', amount, from, to },
         referenceRate: rate,
         endUserRate: endUserRate.toFixed(),
         spreadBps: '25',

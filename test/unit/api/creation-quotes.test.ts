@@ -23,6 +23,7 @@ function quoted({ amount }: QuoteRequest): QuoteReply {
     optionId: 'qop_1',
     createdAt: Date.now(),
     expiresAt: Date.now() + 300_000,
+    echo: { lockSide: null, amount: null, from: null, to: null },
     referenceRate: '1',
     endUserRate: '1',
     spreadBps: '0',

@@ -78,6 +78,7 @@ test('a quote is asked for by the source amount, without a key, and read as the 
         optionId: 'qop_1',
         createdAt: Date.UTC(2030, 0, 1),
         expiresAt: Date.UTC(2030, 0, 1, 0, 5),
+        echo: { lockSide: 'source', amount: '20.000000', from: null, to: null },
         referenceRate: '0.92694046',
         endUserRate: '0.9246231155',
         spreadBps: '25',
@@ -160,11 +161,11 @@ function pages(...content: unknown[][]): Answer {
   };
 }
 
-test('a look-up by reference follows every page and keeps exact matches only', async () => {
+test('a look-up by reference follows every page, keeps exact matches only, and counts one that is shown twice once', async () => {
   const twin = orderBody({ id: 'ord_2' });
   const longer = orderBody({ id: 'ord_3', clientReferenceId: `${REFERENCE}1` });
   const unreadable = { id: 'ord_4', status: 'odd' };
-  const { conduit, client } = await start(pages([longer, orderBody(), unreadable], [twin]));
+  const { conduit, client } = await start(pages([longer, orderBody(), unreadable], [twin], [orderBody()]));
 
   const reply = await client.findOrders(REFERENCE);
 
@@ -175,7 +176,9 @@ test('a look-up by reference follows every page and keeps exact matches only', a
   expect(conduit.seen.map(({ url }) => Object.fromEntries(new URL(url, 'http://conduit').searchParams))).toEqual([
     { clientReferenceId: REFERENCE, limit: '100' },
     { clientReferenceId: REFERENCE, limit: '100', cursor: '1' },
+    { clientReferenceId: REFERENCE, limit: '100', cursor: '2' },
   ]);
+  expect(reply).toHaveProperty('orders.length', 2);
 });
 
 test('"none" is said only by a whole list', async () => {
@@ -243,12 +246,13 @@ test('an account is alive when Conduit shows it in use', async () => {
     '/v2/wallets/wlt_6': [403, { message: 'Forbidden' }],
   };
   const { client } = await start((res, _req, { url }) => json(res, ...(bodies[url] ?? [429, {}])));
-  expect(await client.probeAccount('wlt_1', 'cus_1')).toBe('alive');
-  expect(await client.probeAccount('vac_1', null)).toBe('alive');
-  expect(await client.probeAccount('wlt_2', null)).toBe('refused');
-  expect(await client.probeAccount('wlt_3', null)).toBe('refused');
-  for (const id of ['wlt_4', 'wlt_5', 'wlt_6', 'wlt_7'])
-    expect(await client.probeAccount(id, null)).toBe('unavailable');
+  expect(await client.probeAccount('wlt_1', 'cus_1')).toEqual({ kind: 'alive' });
+  expect(await client.probeAccount('vac_1', null)).toEqual({ kind: 'alive' });
+  expect(await client.probeAccount('wlt_2', null)).toEqual({ kind: 'refused' });
+  expect(await client.probeAccount('wlt_3', null)).toEqual({ kind: 'refused' });
+  for (const id of ['wlt_4', 'wlt_5', 'wlt_6'])
+    expect(await client.probeAccount(id, null)).toMatchObject({ kind: 'unavailable' });
+  expect(await client.probeAccount('wlt_7', null)).toEqual({ kind: 'rate_limited', retryAfterMs: 5_000 });
 });
 
 test('the operator registers a webhook and lists them, and hears a refusal as an error without the secret', async () => {

@@ -11,8 +11,15 @@ import { NOW, seconds } from '../../support/builders.ts';
 
 const from: Asset = { currency: 'USD', network: null };
 const to: Asset = { currency: 'ETH', network: 'base' };
-const PAIR = { from, to };
-const QUOTED = { allInRate: '0.00025', bounds: { jumpFactor: '1.2', absurdFactor: '10' } };
+const TERMS = {
+  from,
+  to,
+  sourceAccount: 'vac_1',
+  destinationAccount: 'wlt_1',
+  quoteOptionId: 'qop_1',
+  allInRate: '0.00025',
+  bounds: { jumpFactor: '1.2', absurdFactor: '10' },
+};
 
 function amount(asset: { currency: string; network: string | null }, text: string): ProviderAmount {
   return { ...asset, amount: text };
@@ -25,6 +32,9 @@ function aProviderOrder(over: Partial<ProviderOrder> = {}): ProviderOrder {
     status: 'pending',
     isClaimed: false,
     autoExecute: false,
+    sourceAccount: 'vac_1',
+    destinationAccount: 'wlt_1',
+    quoteOptionId: 'qop_1',
     source: amount(from, '999.00'),
     destination: amount(to, '0.250000000000000000'),
     totalDebit: amount(from, '1000.00'),
@@ -40,7 +50,7 @@ function aProviderOrder(over: Partial<ProviderOrder> = {}): ProviderOrder {
 
 describe('the lock', () => {
   test('holds what leaves and what arrives', () => {
-    expect(readLock(aProviderOrder(), PAIR, QUOTED)).toEqual({
+    expect(readLock(aProviderOrder(), TERMS)).toEqual({
       amounts: { debit: '1000.00', recipient: '0.250000000000000000', destinationFee: '0' },
       fault: null,
       rate: '0.0002502503',
@@ -54,21 +64,32 @@ describe('the lock', () => {
     ['0.208333333333334000', null],
     ['0.208333333333333000', 'implausible'],
   ])('a rate that jumped from the quote by more than the factor is not to be executed: %s', (recipient, fault) => {
-    expect(readLock(aProviderOrder({ destination: amount(to, recipient) }), PAIR, QUOTED).fault).toBe(fault);
+    expect(readLock(aProviderOrder({ destination: amount(to, recipient) }), TERMS).fault).toBe(fault);
+  });
+
+  test.each<[Partial<ProviderOrder>, string | null]>([
+    [{ destinationAccount: 'wlt_2' }, 'accounts'],
+    [{ destinationAccount: null }, 'accounts'],
+    [{ sourceAccount: 'vac_2' }, 'accounts'],
+    [{ sourceAccount: null }, null],
+    [{ quoteOptionId: 'qop_2' }, 'accounts'],
+    [{ quoteOptionId: null }, null],
+  ])('moves money between the accounts it was asked for, from the option it was asked for: %j', (over, fault) => {
+    expect(readLock(aProviderOrder(over), TERMS).fault).toBe(fault);
   });
 
   test('knows the fees in what arrives', () => {
     const fees = [amount(to, '0.001'), amount(from, '1.00'), amount(to, '0.002')];
-    expect(readLock(aProviderOrder({ fees }), PAIR, QUOTED).amounts?.destinationFee).toBe('0.003');
+    expect(readLock(aProviderOrder({ fees }), TERMS).amounts?.destinationFee).toBe('0.003');
   });
 
   test('an order that executes by itself is never ours, whatever else is right', () => {
-    expect(readLock(aProviderOrder({ autoExecute: true }), PAIR, QUOTED)).toMatchObject({
+    expect(readLock(aProviderOrder({ autoExecute: true }), TERMS)).toMatchObject({
       amounts: null,
       fault: 'auto_execute',
     });
     const also = { autoExecute: true, totalDebit: amount(to, 'x') };
-    expect(readLock(aProviderOrder(also), PAIR, QUOTED).fault).toBe('auto_execute');
+    expect(readLock(aProviderOrder(also), TERMS).fault).toBe('auto_execute');
   });
 
   test.each<[string, Partial<ProviderOrder>]>([
@@ -79,17 +100,17 @@ describe('the lock', () => {
     ['a fee', { fees: [amount({ currency: 'USDC', network: 'base' }, '1')] }],
     ['a fee without a number', { fees: [amount(from, '1e2')] }],
   ])('other assets: %s', (_name, over) => {
-    expect(readLock(aProviderOrder(over), PAIR, QUOTED)).toMatchObject({ amounts: null, fault: 'assets' });
+    expect(readLock(aProviderOrder(over), TERMS)).toMatchObject({ amounts: null, fault: 'assets' });
   });
 
   test.each(['0', '0.00', '-5', '1e3', 'NaN', 'Infinity', '', '01', '1000000000000000000'])(
     'unreadable: %j as an amount',
     (text) => {
-      expect(readLock(aProviderOrder({ totalDebit: amount(from, text) }), PAIR, QUOTED)).toMatchObject({
+      expect(readLock(aProviderOrder({ totalDebit: amount(from, text) }), TERMS)).toMatchObject({
         amounts: null,
         fault: 'unreadable',
       });
-      expect(readLock(aProviderOrder({ destination: amount(to, text) }), PAIR, QUOTED)).toMatchObject({
+      expect(readLock(aProviderOrder({ destination: amount(to, text) }), TERMS)).toMatchObject({
         amounts: null,
         fault: 'unreadable',
       });
@@ -99,8 +120,8 @@ describe('the lock', () => {
   test.each(['1e-4', '-1', 'NaN', '', '0', '1000000000000', '0.0000000000000000001'])(
     'a rate that cannot be stored (%j) is only not shown',
     (endUserRate) => {
-      expect(readLock(aProviderOrder({ endUserRate }), PAIR, QUOTED)).toMatchObject({ fault: null, rate: null });
-      expect(readLock(aProviderOrder({ endUserRate: null }), PAIR, QUOTED)).toMatchObject({ fault: null, rate: null });
+      expect(readLock(aProviderOrder({ endUserRate }), TERMS)).toMatchObject({ fault: null, rate: null });
+      expect(readLock(aProviderOrder({ endUserRate: null }), TERMS)).toMatchObject({ fault: null, rate: null });
     },
   );
 });

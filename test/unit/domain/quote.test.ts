@@ -19,6 +19,7 @@ function anOption(over: Partial<QuoteOption> = {}): QuoteOption {
     optionId: 'qop_1',
     createdAt: NOW - seconds(1),
     expiresAt: NOW + seconds(299),
+    echo: { lockSide: 'source', amount: '20.000000', from, to },
     referenceRate: '0.92694046',
     endUserRate: '0.92462310885',
     spreadBps: '25',
@@ -32,6 +33,18 @@ function anOption(over: Partial<QuoteOption> = {}): QuoteOption {
 }
 
 const read = (over: Partial<QuoteOption>, now = NOW) => readQuote(anOption(over), REQUEST, now, seconds(120));
+
+test.each<[Partial<QuoteOption['echo']>, string | null]>([
+  [{ from: to }, 'other_assets'],
+  [{ to: from }, 'other_assets'],
+  [{ amount: '20.000001' }, 'other_amount'],
+  [{ amount: 'twenty' }, 'other_amount'],
+  [{ lockSide: 'destination' }, 'other_amount'],
+  [{ lockSide: null, amount: null, from: null, to: null }, null],
+])('a quote that says it was asked something else is not used, whatever its option says: %j', (echo, fault) => {
+  const got = read({ echo: { ...anOption().echo, ...echo } });
+  expect(typeof got === 'string' ? got : null).toBe(fault);
+});
 
 test('a good option gives the amounts of the rate rule and the numbers of the trigger', () => {
   expect(read({})).toEqual({
