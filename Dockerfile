@@ -3,9 +3,11 @@
 FROM node:24-bookworm-slim AS packages
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY patches patches
 # `npm install` and not `npm ci`: a lockfile made on one platform may lack optional packages of another. The Node binaries
-# among the optional packages are for machines without this image.
-RUN npm install --omit=dev --no-save && rm -rf node_modules/node-linux-* node_modules/node-win-* node_modules/.bin/node
+# among the optional packages are for machines without this image. The tool that puts `patches` on the packages is one of
+# development, so everything is installed first and pruned then.
+RUN npm install --no-save && npm prune --omit=dev --no-save --ignore-scripts && rm -rf node_modules/node-linux-* node_modules/node-win-* node_modules/.bin/node
 
 FROM node:24-bookworm-slim
 ENV NODE_ENV=production

@@ -3,7 +3,7 @@
 // Installs the packages when they are not what package-lock.json says, then runs the script with the project's Node 24.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,14 +23,18 @@ function majorOf(version) {
   return Number(version.replace(/^v/, '').split('.')[0]);
 }
 
-function hashOfLock() {
-  return createHash('sha256')
-    .update(readFileSync(join(ROOT, 'package-lock.json')))
-    .digest('hex');
+/** Of what is installed: the lockfile, and the patches that are put on it. */
+function hashOfInstall() {
+  const hash = createHash('sha256').update(readFileSync(join(ROOT, 'package-lock.json')));
+  const patches = join(ROOT, 'patches');
+  for (const name of existsSync(patches) ? readdirSync(patches).sort() : []) {
+    hash.update(readFileSync(join(patches, name)));
+  }
+  return hash.digest('hex');
 }
 
 function isInstalled() {
-  return existsSync(STAMP) && readFileSync(STAMP, 'utf8').trim() === hashOfLock();
+  return existsSync(STAMP) && readFileSync(STAMP, 'utf8').trim() === hashOfInstall();
 }
 
 /** `npm install` and not `npm ci`: a lockfile made on one platform may lack optional packages of another. */
@@ -39,7 +43,7 @@ function installPackages() {
   const npmScript = process.env.npm_execpath;
   const [command, first] =
     npmScript && /npm-cli\.c?js$/.test(npmScript) ? [process.execPath, [npmScript]] : ['npm', []];
-  process.stdout.write('  … npm install (first start, or package-lock.json has changed)\n');
+  process.stdout.write('  … npm install (first start, or what is to be installed has changed)\n');
   const startedAt = Date.now();
   const run = spawnSync(command, [...first, 'install', '--no-progress', '--loglevel=error'], {
     cwd: ROOT,
@@ -52,7 +56,7 @@ function installPackages() {
     process.stderr.write('\nnpm install failed; its message is above. Can this machine reach its package registry?\n');
     process.exit(run.status || 1);
   }
-  writeFileSync(STAMP, `${hashOfLock()}\n`);
+  writeFileSync(STAMP, `${hashOfInstall()}\n`);
   process.stdout.write(
     `  ✓ ${'Install packages'.padEnd(30)} ${((Date.now() - startedAt) / 1000).toFixed(1).padStart(5)} s\n`,
   );

@@ -1,3 +1,4 @@
+import { connect, type Socket } from 'node:net';
 import postgres from 'postgres';
 
 /** Instants cross the driver as milliseconds since the epoch; decimals stay the text that PostgreSQL prints. */
@@ -17,9 +18,14 @@ export interface DatabaseOptions {
 
 const TIMESTAMPTZ = 1184;
 
+/** Longer than any statement and any idle transaction may take: a connection silent for so long in use is dead. */
+const SILENCE_MS = 10_000;
+/** Shorter, so that a connection that is merely idle is closed in good order before. */
+const IDLE_S = 8;
+
 /**
- * A pool with every wait bounded: a lock held for a second, a statement of five or an idle transaction of two is an error that the
- * caller answers "again" to, never a hang. Renames columns to camelCase, but no key inside a jsonb value.
+ * A pool with every wait bounded: a lock held for a second, a statement of five, an idle transaction of two or a server that has gone
+ * silent for ten is an error that the caller answers "again" to, never a hang. Renames columns to camelCase, but no key inside a jsonb value.
  */
 export function connectDatabase({ url, applicationName, maxConnections }: DatabaseOptions): Database {
   return postgres(url, {
@@ -27,9 +33,11 @@ export function connectDatabase({ url, applicationName, maxConnections }: Databa
     connect_timeout: 3,
     // The driver's own delay grows to twenty seconds, for which a query would hang, and the server be thought away after its return.
     backoff: () => 0.1 + 0.2 * Math.random(),
-    idle_timeout: 30,
+    idle_timeout: IDLE_S,
     max_lifetime: 30 * 60,
     keep_alive: 10,
+    // Documented by the driver, forgotten by its types.
+    ...({ socket: openSocket } as object),
     transform: { column: { from: postgres.toCamel } },
     connection: {
       application_name: applicationName,
@@ -50,9 +58,27 @@ export function connectDatabase({ url, applicationName, maxConnections }: Databa
   });
 }
 
-/** Whether the server answers. Throws when it cannot be asked. */
-export async function isAnswering(db: Database): Promise<boolean> {
-  return (await db`select 1`).length === 1;
+let opened = 0;
+
+/**
+ * A socket that ends by itself when nothing comes back: keep-alive does not see a peer that vanished with our bytes on the way,
+ * and the system would retransmit them for a quarter of an hour.
+ */
+function openSocket({ host, port, path }: { host: string[]; port: number[]; path?: string | false }): Socket {
+  // The driver leaves the choice among several hosts to whoever opens the socket.
+  const next = opened++ % host.length;
+  const socket = path ? connect(path) : connect(port[next] ?? 5432, host[next]);
+  socket.setTimeout(SILENCE_MS, () => {
+    socket.destroy(Object.assign(new Error('the database has gone silent'), { code: 'ETIMEDOUT' }));
+  });
+  return socket;
+}
+
+/** Whether the database can be worked with: migrated, and not read-only. Throws when it cannot be asked. */
+export async function isUsable(db: Database): Promise<boolean> {
+  const [row] = await db<{ isReadOnly: string }[]>`
+    select current_setting('transaction_read_only') as is_read_only from (select 1) s left join orders on false`;
+  return row?.isReadOnly === 'off';
 }
 
 const DEADLOCK = '40P01';
@@ -76,7 +102,8 @@ export function isSqlState(error: unknown, ...states: string[]): boolean {
   return error instanceof postgres.PostgresError && states.includes(error.code);
 }
 
-const UNAVAILABLE_STATES = /^(08|53|57P|55P03|57014|25P03|40P01|40001)/;
+// Besides what is away or busy: a standby that is not yet promoted, a login or a database that is not (yet) there.
+const UNAVAILABLE_STATES = /^(08|53|57P|55P03|57014|25P03|25006|28|3D000|40P01|40001)/;
 const UNAVAILABLE_CODES =
   /^(CONNECT_TIMEOUT|CONNECTION_CLOSED|CONNECTION_ENDED|CONNECTION_DESTROYED|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH)$/;
 

@@ -6,7 +6,7 @@ import { createConduitClient } from '../clients/conduit/client.ts';
 import { connectRedis } from '../clients/redis.ts';
 import { createUserCache } from '../clients/redis-cache.ts';
 import { loadConfig } from '../config.ts';
-import { connectDatabase, isAnswering } from '../db/client.ts';
+import { connectDatabase, isUsable } from '../db/client.ts';
 import { orderCacheOf } from './order-cache.ts';
 import { type ProcessContext, type RunningProcess, runProcess } from './process.ts';
 
@@ -46,7 +46,7 @@ async function startApi({ config, log, metrics }: ProcessContext): Promise<Runni
     log,
     onCall: (endpoint, cls, durationMs) => metrics.conduitSeconds.observe({ endpoint, class: cls }, durationMs / 1_000),
   });
-  const isReady = () => isAnswering(db);
+  const isReady = () => isUsable(db);
 
   const server = createServer(
     createApi({

@@ -10,7 +10,7 @@ import { type ConduitClient, createConduitClient } from '../clients/conduit/clie
 import { connectRedis } from '../clients/redis.ts';
 import { createRedisHints } from '../clients/redis-hints.ts';
 import { connectTemporal, loadTemporalSettings } from '../clients/temporal.ts';
-import { connectDatabase, isAnswering } from '../db/client.ts';
+import { connectDatabase, isUsable } from '../db/client.ts';
 import { CONDUIT_TASK_QUEUE, ORDER_TASK_QUEUE } from '../workflows/messages.ts';
 import { orderCacheOf } from './order-cache.ts';
 import type { ProcessContext, RunningProcess } from './process.ts';
@@ -99,7 +99,7 @@ export async function startWorker(
 
   return {
     checks: {
-      postgres: () => isAnswering(db),
+      postgres: () => isUsable(db),
       temporal: async () => temporal.ping().then(() => true),
       search_attributes: () => temporal.hasSearchAttributes(),
       polling: () => orders.getState() === 'RUNNING' && provider.getState() === 'RUNNING',

@@ -1,6 +1,6 @@
 import type { Pubsub } from '../clients/pubsub.ts';
 import type { Temporal } from '../clients/temporal.ts';
-import type { Database } from '../db/client.ts';
+import { type Database, isUsable } from '../db/client.ts';
 import { outboxLag, TOPICS } from '../db/outbox.ts';
 import { expireOverdue } from '../db/overdue.ts';
 import type { Timing } from '../domain/timing.ts';
@@ -47,7 +47,7 @@ export function createBridge(deps: BridgeDeps) {
     dependencies: {
       postgres: async () => {
         lag = await outboxLag(db);
-        return true;
+        return isUsable(db);
       },
       temporal: async () => temporal.ping().then(() => true),
       search_attributes: () => temporal.hasSearchAttributes(),

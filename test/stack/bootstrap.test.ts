@@ -39,7 +39,7 @@ function npmCalls(): string[] {
   return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
 }
 
-test('installs on the first start and after a change of the lockfile, not otherwise', () => {
+test('installs on the first start and after a change of the lockfile or a patch, not otherwise', () => {
   expect(bootstrap([]).status).toBe(0);
   expect(bootstrap([]).status).toBe(0);
   expect(npmCalls()).toHaveLength(1);
@@ -47,7 +47,11 @@ test('installs on the first start and after a change of the lockfile, not otherw
 
   writeFileSync(join(root, 'package-lock.json'), '{ "lockfileVersion": 4 }');
   expect(bootstrap([]).stdout).toMatch(/✓ Install packages +\d+\.\d s/);
-  expect(npmCalls()).toHaveLength(2);
+  mkdirSync(join(root, 'patches'));
+  writeFileSync(join(root, 'patches', 'a+1.0.0.patch'), 'a mend');
+  expect(bootstrap([]).stdout).toMatch(/✓ Install packages/);
+  expect(bootstrap([]).stdout).toBe('');
+  expect(npmCalls()).toHaveLength(3);
 });
 
 test("runs the script with the project's Node, hands on its arguments and passes on its exit code", () => {
