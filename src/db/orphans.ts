@@ -1,3 +1,5 @@
+import type { LookupResult, Observed } from '../domain/attempt.ts';
+import type { Instant, OrderStatus } from '../domain/order.ts';
 import type { Timing } from '../domain/timing.ts';
 import { ATTEMPT_COLUMNS, type AttemptRow, findLiveAttempt } from './attempts.ts';
 import { type Database, inTransaction } from './client.ts';
@@ -12,7 +14,8 @@ export async function dueOrphans(db: Database, limit: number, auditAfterMs: numb
     select ${db(ATTEMPT_COLUMNS)} from transactions
     where orphan_until is not null and (
       (orphan_closed_at is null and next_lookup_at <= app_now())
-      or (orphan_audited_at is null and orphan_closed_at < (select app_now()) - ${auditAfterMs} * interval '1 millisecond'))
+      or (orphan_audited_at is null and orphan_closed_at < (select app_now()) - ${auditAfterMs} * interval '1 millisecond'
+        and coalesce(next_lookup_at, '-infinity') <= app_now()))
     order by next_lookup_at limit ${limit}`;
 }
 
@@ -79,4 +82,81 @@ export async function customerOfAccount(db: Database, accountId: string): Promis
   const [row] = await db<{ customerId: string | null }[]>`
     select customer_id from users join account_owners using (user_id) where account_id = ${accountId}`;
   return row?.customerId ?? null;
+}
+
+/** An attempt that is closed here, and whose order at the provider is not known to have ended. */
+export interface OpenOrphan {
+  readonly orderId: string;
+  readonly attempt: number;
+  readonly organisation: string;
+  readonly baseUrl: string;
+  readonly conduitOrderId: string | null;
+  readonly since: Instant | null;
+  readonly until: Instant;
+  readonly observed: Observed | null;
+  readonly lookupResult: LookupResult | null;
+  readonly lookupBegunAt: Instant | null;
+}
+
+/** The open orphans, the oldest first. */
+export async function listOpenOrphans(db: Database, limit: number): Promise<OpenOrphan[]> {
+  return db<OpenOrphan[]>`
+    select order_id, attempt, organisation, base_url, conduit_order_id, closed_at as since, orphan_until as until, observed,
+      lookup_result, lookup_begun_at
+    from transactions where orphan_until is not null and orphan_closed_at is null
+    order by closed_at, order_id limit ${limit}`;
+}
+
+/** Has a fenced attempt followed as an orphan, again if its story was thought to have ended. */
+export async function followAgain(db: Database, orderId: string, attempt: number): Promise<void> {
+  await db`
+    update transactions set orphan_closed_at = null, next_lookup_at = app_now(), orphan_until = coalesce(orphan_until, app_now())
+    where order_id = ${orderId} and attempt = ${attempt} and closed_by = 'fence'`;
+}
+
+export interface OrphanVerdict {
+  readonly orderId: string;
+  readonly attempt: number;
+  /** The base URL and organisation that this installation can ask. */
+  readonly here: { readonly baseUrl: string; readonly organisation: string };
+  /** Close even one that could be asked for. */
+  readonly isForced: boolean;
+  readonly by: string;
+  readonly reason: string;
+}
+
+/** `in_reach`: it can be asked for from here, so the service shall. `isNoted`: who and why stand in an event of the order. */
+export type OrphanClosing =
+  | { readonly kind: 'unknown' | 'not_open' | 'in_reach' }
+  | { readonly kind: 'closed'; readonly isNoted: boolean; readonly orderStatus: OrderStatus };
+
+/**
+ * Ends an orphan on a person's word. One of another organisation has no audit a day later either, which could not read it; one
+ * that is in reach keeps its audit. An order that has ended takes no further event: then who and why is for the caller to keep.
+ */
+export async function closeOrphanByHand(db: Database, verdict: OrphanVerdict): Promise<OrphanClosing> {
+  const { orderId, attempt, here } = verdict;
+  return inTransaction(db, async (tx): Promise<OrphanClosing> => {
+    const order = await lockOrder(tx, orderId);
+    const [row] = await tx<{ isOpen: boolean; isInReach: boolean }[]>`
+      select orphan_until is not null and orphan_closed_at is null as is_open,
+        (base_url, organisation) = (${here.baseUrl}, ${here.organisation}) as is_in_reach
+      from transactions where order_id = ${orderId} and attempt = ${attempt}`;
+    if (!order || !row) return { kind: 'unknown' };
+    if (!row.isOpen) return { kind: 'not_open' };
+    if (row.isInReach && !verdict.isForced) return { kind: 'in_reach' };
+    await tx`
+      update transactions set orphan_closed_at = app_now(),
+        orphan_audited_at = case when ${row.isInReach} then orphan_audited_at else app_now() end
+      where order_id = ${orderId} and attempt = ${attempt}`;
+    const done = await transitionLocked(tx, order, {
+      to: order.status,
+      dedupeKey: `orphan_closed:g${attempt}:v${order.version}`,
+      event: 'orphan_closed',
+      actor: 'operator',
+      attempt,
+      detail: { by: verdict.by, reason: verdict.reason },
+    });
+    return { kind: 'closed', isNoted: done.result === 'applied', orderStatus: order.status };
+  });
 }

@@ -132,7 +132,8 @@ export async function storeLookup(db: Database, lookup: Lookup): Promise<void> {
         next_lookup_at = ${lookup.nextLookupAt}
       where order_id = ${lookup.orderId} and attempt = ${lookup.attempt}`;
     if (lookup.result === 'absent') await raiseObserved(tx, attempt, 'absent');
-    if (!reading) return;
+    // Another order than the attempt's says nothing of it.
+    if (!reading || (attempt.conduitOrderId !== null && attempt.conduitOrderId !== reading.order.id)) return;
     await storeCreated(tx, attempt, reading);
     await raiseObserved(tx, attempt, observedOf(reading.order));
     if (reading.order.status !== 'pending') await storeEnd(tx, attempt, reading);

@@ -1,18 +1,29 @@
 // `npm run admin -- <command>`: what an operator does by hand.
+import { adoptCommands } from './admin/adopt.ts';
 import type { AdminCommand } from './admin/command-line.ts';
 import { keyCommands } from './admin/keys.ts';
+import { orphanCommands } from './admin/orphans.ts';
 import { pauseCommands } from './admin/pauses.ts';
 import { userCommands } from './admin/users.ts';
 import { webhookCommands } from './admin/webhook.ts';
 import { runCommand, UsageError } from './command.ts';
 
-const COMMANDS: readonly AdminCommand[] = [...userCommands, ...keyCommands, ...pauseCommands, ...webhookCommands];
+const COMMANDS: readonly AdminCommand[] = [
+  ...userCommands,
+  ...keyCommands,
+  ...pauseCommands,
+  ...webhookCommands,
+  ...orphanCommands,
+  ...adoptCommands,
+];
 
 await runCommand(async (io) => {
   const args = process.argv.slice(2);
   if (args.length === 0 || args.includes('--help') || args.includes('-h') || args[0] === 'help')
     return io.say(help(args));
-  const command = COMMANDS.find(({ words }) => isCalled(words, args));
+  // Of `pause` and `pause list` the longer one is meant.
+  const called = COMMANDS.filter(({ words }) => isCalled(words, args));
+  const command = called.sort((a, b) => b.words.length - a.words.length)[0];
   if (!command) throw new UsageError(`there is no command "${args.filter((arg) => !arg.startsWith('-')).join(' ')}"`);
   await command.run(args.slice(command.words.split(' ').length), io);
 });

@@ -128,7 +128,10 @@ export function handleOf(env: TestWorkflowEnvironment, orderId: string) {
 /** An accepted order of 20 USDT → USDC at ≥ 0.92 in the database, with the user and accounts it needs. */
 export async function insertTestOrder(db: Database, now: number, fields: Partial<NewOrder> = {}): Promise<OrderRow> {
   const userId = randomUUID();
-  const [from, to] = [`wlt_${randomUUID().slice(0, 8)}F`, `wlt_${randomUUID().slice(0, 8)}T`];
+  const [from, to] = [
+    `wlt_${randomUUID().replaceAll('-', '').slice(0, 22)}`,
+    `wlt_${randomUUID().replaceAll('-', '').slice(0, 22)}`,
+  ];
   await db`insert into users (user_id) values (${userId})`;
   await db`insert into conduit_accounts (account_id, user_id, asset) values (${from}, ${userId}, 'USDT.ethereum'), (${to}, ${userId}, 'USDC.ethereum')`;
   return (await db.begin((tx) =>

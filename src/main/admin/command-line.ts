@@ -23,6 +23,13 @@ export function required(value: string | undefined, option: string): string {
   return value;
 }
 
+/** A whole number from 1. */
+export function readCount(value: string | undefined, option: string): number {
+  const text = required(value, option);
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new UsageError(`--${option} ${text} is not a number from 1`);
+  return Number(text);
+}
+
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 export function readUuid(value: string | undefined, option: string): string {

@@ -1,5 +1,5 @@
 import { type Database, inTransaction } from '../../db/client.ts';
-import { addPause, liftPause, type PauseScope } from '../../db/pauses.ts';
+import { addPause, liftPause, listPauses, type PauseScope } from '../../db/pauses.ts';
 import { forgetBaseline } from '../../db/rate-watch.ts';
 import { unansweredSends } from '../../db/sends.ts';
 import { parsePair } from '../../domain/assets.ts';
@@ -29,6 +29,21 @@ export const pauseCommands: readonly AdminCommand[] = [
         io.say(`Paused ${scope}; ${unanswered.length} sent before it without a reply yet:`);
         for (const { sendId, orderId } of unanswered) io.say(`  send ${sendId} of order ${orderId}`);
       });
+    },
+  },
+  {
+    words: 'pause list',
+    usage: 'pause list',
+    does: 'lists what is paused, the oldest first: since when, why, and who may lift it',
+    async run(args, io) {
+      readOptions(args, {});
+      const pauses = await withDatabase(listPauses);
+      if (pauses.length === 0) io.tell('Nothing is paused.');
+      for (const { scope, reason, automatic, healsByProbe, createdAt } of pauses) {
+        const by = automatic ? 'set by the service' : 'set by a person';
+        const until = healsByProbe ? 'until a call succeeds' : 'until `resume`';
+        io.say(`${scope}  since ${new Date(createdAt).toISOString()}  ${by}, ${until}: ${reason}`);
+      }
     },
   },
   {

@@ -51,7 +51,7 @@ test.each([
   ['adopt', ''],
   ['adopt', '--dry-run'],
   ['adopt', '--since yesterday'],
-  ['adopt', '--since 2026-02-31T25:00:00Z'],
+  ['adopt', '--since 2026-02-31T10:00:00Z'],
   ['adopt', '--since 2026-01-01T00:00:00'],
   ['adopt', '--since 9999-01-01T00:00:00Z'],
   ['adopt', '--since 2026-01-01T00:00:00Z --until 2026-01-01T00:00:00Z'],
