@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { parsePair } from './core/assets.ts';
 import { isPositiveDecimal } from './core/exact.ts';
 import { DecimalText, type Knobs, SpreadBps } from './core/knobs.ts';
+import { webhookUrlFault } from './webhooks/addresses.ts';
 
 /** The sandbox keys that everybody may know: they open nothing but a simulator. */
 const DEFAULT_API_KEY = `ck_sandbox_${'0123456789abcdef'.repeat(4)}`;
@@ -22,7 +23,7 @@ const RateList = z.string().transform((text, context) => {
 });
 
 /** Every variable that the simulator reads, with its default. */
-const Environment = z.object({
+export const Environment = z.object({
   SIMULATOR_HOST: z.string().default('127.0.0.1'),
   SIMULATOR_PORT: z.coerce.number().int().min(0).max(65_535).default(8090),
   SIMULATOR_LEDGER_FILE: z.string().min(1).default('.local/simulator-ledger.jsonl'),
@@ -58,6 +59,9 @@ export function loadSimulatorConfig(env: Record<string, string | undefined>): Si
   if ('SIMULATOR_WEBHOOK_URL' in given !== 'SIMULATOR_WEBHOOK_SECRET' in given) {
     faults.push('  SIMULATOR_WEBHOOK_SECRET: goes together with SIMULATOR_WEBHOOK_URL');
   }
+  const { SIMULATOR_WEBHOOK_URL: url, SIMULATOR_ALLOW_HTTP_WEBHOOKS: allowHttp = false } = parsed.data ?? {};
+  const urlFault = url === undefined ? undefined : webhookUrlFault(url, allowHttp);
+  if (urlFault !== undefined) faults.push(`  SIMULATOR_WEBHOOK_URL: ${urlFault}`);
   if (parsed.success && faults.length === 0) return parsed.data;
   throw new Error(`the simulator's configuration is not valid:\n${faults.join('\n')}`);
 }

@@ -1,5 +1,3 @@
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { createAccounts } from './book/accounts.ts';
 import { type Book, createBook } from './book/book.ts';
 import { createEndings } from './book/endings.ts';
@@ -10,6 +8,7 @@ import { createOrders } from './book/orders.ts';
 import { createQuotes } from './book/quotes.ts';
 import { createSettlements } from './book/settlement.ts';
 import { createTransitions } from './book/transitions.ts';
+import { createTwins } from './book/twins.ts';
 import { type Clock, createClock } from './core/clock.ts';
 import { createKnobBoard, type KnobBoard, type Knobs } from './core/knobs.ts';
 import type { Log } from './core/log.ts';
@@ -25,6 +24,7 @@ import { createPoster } from './webhooks/post.ts';
 import { createGate } from './wire/auth.ts';
 import { createCalls } from './wire/calls.ts';
 import { createHttpServer } from './wire/http.ts';
+import { createListener, type Listener } from './wire/listener.ts';
 import { createLookups } from './wire/lookups.ts';
 import { createPrinter } from './wire/printing.ts';
 import { createRequestLog } from './wire/requests.ts';
@@ -46,7 +46,7 @@ export type SimulatorOptions = {
   rates?: Record<string, RateSpec>;
   /** Replays the ECB's history for every pair that `rates` does not name. */
   ecb?: EcbReplay;
-  /** Takes plain HTTP webhook URLs to any host, not only to this machine. */
+  /** Takes plain HTTP webhook URLs, to whatever host. */
   allowHttpWebhooks?: boolean;
   /** An endpoint that is there from the start. */
   webhook?: { url: string; secret: string };
@@ -93,7 +93,7 @@ function createWebhooks({ book, clock, knobs }: Core, rules: FaultRules, options
 }
 
 type Running = {
-  server: Server;
+  listener: Listener;
   clock: Clock;
   ledger: Ledger;
   deliveries: Deliveries;
@@ -108,7 +108,7 @@ function assemble(core: Core, options: SimulatorOptions): Running & { endpoints:
   const rates = createRates({ clock });
   const { endpoints, deliveries } = createWebhooks(core, rules, options);
   const transitions = createTransitions({ book, knobs, emit: deliveries.emit });
-  const accounts = createAccounts({ book });
+  const accounts = createAccounts({ book, knobs });
   const endings = createEndings({ book, clock, knobs, accounts, transitions });
   const settlements = createSettlements({ book, clock, knobs, accounts, transitions, endings });
   const quotes = createQuotes({ book, clock, knobs, rates });
@@ -117,10 +117,11 @@ function assemble(core: Core, options: SimulatorOptions): Running & { endpoints:
   const sandbox = createSandbox({ book, orders, settlements, endings, accounts });
   const requests = createRequestLog();
   const routes = createRoutes({
+    knobs,
     quotes,
     orders,
     accounts,
-    lookups: createLookups({ book }),
+    lookups: createLookups({ book, twins: createTwins({ book, orders, settlements, transitions }) }),
     endpoints,
     deliveries,
     sandbox,
@@ -152,27 +153,8 @@ function assemble(core: Core, options: SimulatorOptions): Running & { endpoints:
   orders.claimFunded();
 
   const isReady = (): boolean => ledger.healthy();
-  const server = createHttpServer({ calls, routes, desk, clock, knobs, isReady, log });
-  return { server, clock, ledger, deliveries, endpoints };
-}
-
-function listen(server: Server, host: string, port: number): Promise<number> {
-  return new Promise((done, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      done((server.address() as AddressInfo).port);
-    });
-  });
-}
-
-/** Stops taking calls and gives those under way a moment; then, or with no grace, cuts them. */
-async function closeServer(server: Server, graceMs: number): Promise<void> {
-  const closed = new Promise<void>((done) => void server.close(() => done()));
-  server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
-  await closed;
-  clearTimeout(timer);
+  const listener = createListener(createHttpServer({ calls, routes, desk, clock, knobs, isReady, log }));
+  return { listener, clock, ledger, deliveries, endpoints };
 }
 
 export function createSimulator(options: SimulatorOptions): Simulator {
@@ -188,7 +170,7 @@ export function createSimulator(options: SimulatorOptions): Simulator {
       book.record({ event: 'simulator.started', timeScale });
       running = assemble({ book, ledger, clock, knobs }, options);
       const host = options.host ?? '127.0.0.1';
-      const port = await listen(running.server, host, options.port ?? 0).catch(async (error: unknown) => {
+      const port = await running.listener.listen(host, options.port ?? 0).catch(async (error: unknown) => {
         await this.crash();
         throw error;
       });
@@ -196,20 +178,20 @@ export function createSimulator(options: SimulatorOptions): Simulator {
     },
     async stop() {
       if (!running) return;
-      const { server, clock, ledger, deliveries } = running;
+      const { listener, clock, ledger, deliveries } = running;
       running = undefined;
-      await closeServer(server, STOP_GRACE_MS);
+      await listener.close(STOP_GRACE_MS);
       clock.stop();
       await deliveries.close();
       await ledger.close();
     },
     async crash() {
       if (!running) return;
-      const { server, clock, ledger, deliveries } = running;
+      const { listener, clock, ledger, deliveries } = running;
       running = undefined;
       clock.stop();
       await ledger.abandon();
-      await closeServer(server, 0);
+      await listener.close(0);
       await deliveries.close();
     },
   };

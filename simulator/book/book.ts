@@ -1,9 +1,12 @@
+import type { Money } from '../core/assets.ts';
+import { present } from '../core/present.ts';
 import type {
   Account,
   Endpoint,
   Entry,
   Option,
   Order,
+  OrderFact,
   Recorded,
   Settlement,
   Transaction,
@@ -11,8 +14,17 @@ import type {
 } from './entries.ts';
 import type { Ledger } from './ledger.ts';
 
-/** An order with all its former faces, so that a look-up can be made to lag behind. */
-export type HeldOrder = { order: Order; faces: { atMs: number; order: Order }[]; settlement: Settlement };
+/** What an order or a transaction looked like from a moment on, so that a look-up can be made to lag behind. */
+export type Face<T> = { atMs: number; shown: T };
+export type HeldOrder = {
+  order: Order;
+  faces: Face<Order>[];
+  settlement: Settlement;
+  /** The order that this one repeats under the same reference, for a look-up that is to find two. */
+  twinOf?: string;
+  /** What is credited in the end, where that is not what the order prints. */
+  arrives?: Money;
+};
 export type KeptReply = { fingerprint: string; status: number; body: unknown; keptAtMs: number };
 export type Delivery = {
   id: string;
@@ -31,7 +43,10 @@ export type Book = {
   orderByOption: ReadonlyMap<string, string>;
   orderByReference: ReadonlyMap<string, string>;
   orders: ReadonlyMap<string, HeldOrder>;
+  /** The ids of twins, by the id of the order that each repeats. */
+  twins: ReadonlyMap<string, string>;
   transactions: ReadonlyMap<string, Transaction>;
+  transactionFaces: ReadonlyMap<string, Face<Transaction>[]>;
   accounts: ReadonlyMap<string, Account>;
   endpoints: ReadonlyMap<string, Endpoint>;
   deliveries: ReadonlyMap<string, Delivery>;
@@ -50,19 +65,33 @@ type Shelves = {
   orderByOption: Map<string, string>;
   orderByReference: Map<string, string>;
   orders: Map<string, HeldOrder>;
+  twins: Map<string, string>;
   transactions: Map<string, Transaction>;
+  transactionFaces: Map<string, Face<Transaction>[]>;
   accounts: Map<string, Account>;
   endpoints: Map<string, Endpoint>;
   deliveries: Map<string, Delivery>;
   kept: Map<string, KeptReply>;
 };
 
-function putOrder(shelves: Shelves, order: Order, atMs: number): void {
+function putOrder(shelves: Shelves, { order, twinOf, arrives }: OrderFact, atMs: number): void {
   const held = shelves.orders.get(order.id);
-  const faces = [...(held?.faces ?? []), { atMs, order }];
-  shelves.orders.set(order.id, { order, faces, settlement: held?.settlement ?? { held: false } });
+  const faces = [...(held?.faces ?? []), { atMs, shown: order }];
+  const born = { settlement: { held: false }, ...present('twinOf', twinOf), ...present('arrives', arrives) };
+  shelves.orders.set(order.id, { ...(held ?? born), order, faces });
+  // A reference, and an option, leads to the order that was made with it.
+  if (twinOf !== undefined) {
+    shelves.twins.set(twinOf, order.id);
+    return;
+  }
   if (order.quoteOptionId !== undefined) shelves.orderByOption.set(order.quoteOptionId, order.id);
   if (order.clientReferenceId !== undefined) shelves.orderByReference.set(order.clientReferenceId, order.id);
+}
+
+function putTransaction(shelves: Shelves, transaction: Transaction, atMs: number): void {
+  const faces = shelves.transactionFaces.get(transaction.id) ?? [];
+  shelves.transactions.set(transaction.id, transaction);
+  shelves.transactionFaces.set(transaction.id, [...faces, { atMs, shown: transaction }]);
 }
 
 function putMessage(shelves: Shelves, message: WebhookEvent, targets: { id: string; endpointId: string }[]): void {
@@ -77,12 +106,13 @@ function apply(shelves: Shelves, entry: Recorded): void {
       for (const option of entry.options) shelves.options.set(option.id, option);
       return;
     case 'order.created':
+    case 'order.twinned':
     case 'order.linked':
     case 'order.claimed':
     case 'order.succeeded':
     case 'order.failed':
     case 'order.cancelled':
-      putOrder(shelves, entry.order, Date.parse(entry.at));
+      putOrder(shelves, entry, Date.parse(entry.at));
       return;
     case 'settlement.planned': {
       const held = shelves.orders.get(entry.orderId);
@@ -94,7 +124,7 @@ function apply(shelves: Shelves, entry: Recorded): void {
     case 'transaction.completed':
     case 'transaction.failed':
     case 'transaction.cancelled':
-      shelves.transactions.set(entry.transaction.id, entry.transaction);
+      putTransaction(shelves, entry.transaction, Date.parse(entry.at));
       return;
     case 'account.changed':
       shelves.accounts.set(entry.account.id, entry.account);
@@ -134,7 +164,9 @@ export function createBook(ledger: Ledger, history: Recorded[]): Book {
     orderByOption: new Map(),
     orderByReference: new Map(),
     orders: new Map(),
+    twins: new Map(),
     transactions: new Map(),
+    transactionFaces: new Map(),
     accounts: new Map(),
     endpoints: new Map(),
     deliveries: new Map(),

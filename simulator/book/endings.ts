@@ -59,7 +59,8 @@ export function createEndings({ book, clock, knobs, accounts, transitions }: End
   function succeed(claimed: Order): void {
     const order = claimed.linkedTransactionIds.length > 0 ? claimed : openTransaction(claimed);
     for (const id of order.linkedTransactionIds) setTransaction(id, 'completed');
-    accounts.move(order.destination.id, order.destinationAsset, 1);
+    const { arrives = order.destinationAsset } = book.orders.get(order.id) ?? {};
+    accounts.move(order.destination.id, arrives, 1);
     transitions.order('order.succeeded', { ...order, status: 'succeeded', executedAt: clock.nowIso() }, 'provider');
   }
 

@@ -76,6 +76,8 @@ export type Account = {
   active: boolean;
   /** The code that refuses an order on this account while it is inactive; by default it depends on the side. */
   refusalCode?: string;
+  /** The asset texts that it takes orders for; any when there is none. */
+  assets?: string[];
   /** Available amounts by asset text; an asset that is not listed is there in plenty. */
   balances: Record<string, string>;
 };
@@ -103,7 +105,16 @@ export type WebhookEvent = {
 /** Who changed an order: a caller of the API, the simulator's own rules, or an experimenter in somebody else's name. */
 export type Actor = 'client' | 'auto' | 'sweep' | 'provider' | 'other';
 
-type OrderFact = { orderId: string; reference?: string; order: Order; by: Actor };
+export type OrderFact = {
+  orderId: string;
+  reference?: string;
+  order: Order;
+  by: Actor;
+  /** Of a twin, in each of its facts: the order that it repeats. */
+  twinOf?: string;
+  /** What is credited in the end, where the order prints more: an amount from which a fee is still to be taken. */
+  arrives?: Money;
+};
 type TransactionFact = { orderId: string; reference?: string; transaction: Transaction };
 type RequestFact = {
   requestId: string;
@@ -120,7 +131,7 @@ type RequestFact = {
  */
 export type Entry =
   | { event: 'simulator.started'; timeScale: number }
-  | ({ event: 'request.received'; body?: unknown } & RequestFact)
+  | ({ event: 'request.received' } & RequestFact)
   | ({
       event: 'request.answered';
       status: number | null;
@@ -130,7 +141,7 @@ export type Entry =
     } & RequestFact)
   | { event: 'quote.created'; quoteId: string; options: Option[] }
   | ({ event: 'order.created' | 'order.claimed' | 'order.succeeded' | 'order.failed' | 'order.cancelled' } & OrderFact)
-  | ({ event: 'order.linked' } & OrderFact)
+  | ({ event: 'order.linked' | 'order.twinned' } & OrderFact)
   | { event: 'settlement.planned'; orderId: string; settlement: Settlement }
   | ({
       event:

@@ -8,9 +8,9 @@ import type { Book, KeptReply } from './book.ts';
 export type Claim = {
   /** The reply kept under this key and body, which is to be sent again in place of any effect. */
   kept: KeptReply | undefined;
-  /** Keeps a reply under the key, in the same stretch as its effect. */
-  keep(status: number, body: unknown): void;
-  /** Until then the key answers "in progress" to everybody else. */
+  /** Keeps a reply under the key, in the same stretch as its effect; false when replies like this one are not kept. */
+  keep(status: number, body: unknown): boolean;
+  /** Until then the key answers "in progress" to everybody else: while its request is handled, its caller gone or not. */
   release(): void;
 };
 
@@ -73,8 +73,9 @@ export function createIdempotency({ book, clock, knobs }: { book: Book; clock: C
         kept,
         keep(status, reply) {
           const isKept = idempotencyKeeps === 'all' || (status >= 200 && status < 300);
-          if (!isKept) return;
+          if (!isKept) return false;
           book.record({ event: 'idempotency.kept', slot, fingerprint, status, body: reply, keptAtMs: clock.nowMs() });
+          return true;
         },
         release: () => void inProgress.delete(slot),
       };

@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { newId } from '../core/ids.ts';
 import type { KnobBoard } from '../core/knobs.ts';
 import { present } from '../core/present.ts';
-import { orderRate, type Priced, worsened } from '../core/pricing.ts';
+import { orderRate, type Priced, printedArrival, worsened } from '../core/pricing.ts';
 import type { Twists } from '../faults/twists.ts';
 import { checkedAmount, checkedAsset, checkedId, ExplicitBody, parseBody, RedeemBody } from '../wire/bodies.ts';
 import { Problem } from '../wire/problem.ts';
@@ -72,7 +72,7 @@ export function createOrderIntake(deps: IntakeDeps): OrderIntake {
     return { source, destination, lockSide: body.lockSide, priced };
   }
 
-  function refuseTwins(reference: string | undefined): void {
+  function refuseUsed(reference: string | undefined): void {
     if (reference === undefined || !book.orderByReference.has(reference)) return;
     throw new Problem(knobs.get().duplicateReferenceCode, `clientReferenceId ${reference} was already used`);
   }
@@ -85,14 +85,18 @@ export function createOrderIntake(deps: IntakeDeps): OrderIntake {
     }
     const source = checkedSide(parsed.source, '/source');
     const destination = checkedSide(parsed.destination, '/destination');
-    accounts.refuseInactive(source.id, 'source');
-    accounts.refuseInactive(destination.id, 'destination');
+    accounts.refuseUnusable(source.id, 'source');
+    accounts.refuseUnusable(destination.id, 'destination');
     const terms = 'quoteOptionId' in parsed ? redeemed(parsed.quoteOptionId) : pricedNow(parsed, twists);
     refuseMismatch(source, terms.source, 'source');
     refuseMismatch(destination, terms.destination, 'destination');
-    refuseTwins(parsed.clientReferenceId);
+    accounts.refuseAsset(source.id, 'source', terms.source);
+    accounts.refuseAsset(destination.id, 'destination', terms.destination);
+    refuseUsed(parsed.clientReferenceId);
 
     const priced = twists.worseLockBps === undefined ? terms.priced : worsened(terms.priced, twists.worseLockBps);
+    const arrives = priced.recipientAmount;
+    const printed = printedArrival(priced, knobs.get().grossAmountsOn.includes('order'));
     const nowMs = clock.nowMs();
     const order: Order = {
       id: newId('ord'),
@@ -102,19 +106,19 @@ export function createOrderIntake(deps: IntakeDeps): OrderIntake {
       source,
       destination,
       sourceAsset: priced.sourceAmount,
-      destinationAsset: priced.recipientAmount,
+      destinationAsset: printed,
       lockSide: terms.lockSide,
       rate: orderRate(priced.rate),
       fees: priced.fees,
       totalDebit: priced.totalDebit,
       lockExpiresAt: new Date(nowMs + knobs.scaled(knobs.get().lockTtlMs)).toISOString(),
       createdAt: new Date(nowMs).toISOString(),
-      autoExecute: parsed.autoExecute,
+      autoExecute: parsed.autoExecute || twists.autoExecuteDespiteFalse === true,
       linkedTransactionIds: [],
       ...present('clientReferenceId', parsed.clientReferenceId),
       ...present('quoteOptionId', terms.option?.id),
     };
-    transitions.order('order.created', order, 'client');
+    transitions.order('order.created', order, 'client', arrives.amount === printed.amount ? {} : { arrives });
     return order;
   };
 }

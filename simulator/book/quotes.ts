@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { Exact } from '../core/exact.ts';
 import { newId } from '../core/ids.ts';
 import type { KnobBoard } from '../core/knobs.ts';
-import { type LockSide, type Priced, price } from '../core/pricing.ts';
+import { type LockSide, type Priced, price, printedArrival } from '../core/pricing.ts';
 import type { Rates } from '../core/rates.ts';
 import { badQuoteAgeMs, badReferenceRate, distortQuote } from '../faults/bad-rates.ts';
 import type { Twists } from '../faults/twists.ts';
@@ -78,6 +78,7 @@ export function createQuotes({ book, clock, knobs, rates }: QuotesDeps): Quotes 
     const option: Option = { id: newId('qop'), quoteId, source, destination, lockSide, expiresAt, priced };
     book.record({ event: 'quote.created', quoteId, options: [option] });
 
+    const recipientAmount = printedArrival(priced, knobs.get().grossAmountsOn.includes('quote'));
     const printed = {
       id: quoteId,
       lockSide,
@@ -86,7 +87,7 @@ export function createQuotes({ book, clock, knobs, rates }: QuotesDeps): Quotes 
       destinationAssetRef: destination,
       createdAt: new Date(createdMs).toISOString(),
       expiresAt,
-      options: [{ id: option.id, rail: null, ...priced }],
+      options: [{ id: option.id, rail: null, ...priced, recipientAmount }],
     };
     return twists.badRate === undefined ? printed : distortQuote(twists.badRate, printed);
   }

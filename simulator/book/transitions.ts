@@ -1,10 +1,11 @@
 import type { KnobBoard } from '../core/knobs.ts';
 import { present } from '../core/present.ts';
 import type { Book } from './book.ts';
-import type { Actor, Order, Transaction } from './entries.ts';
+import type { Actor, Order, OrderFact, Transaction } from './entries.ts';
 
 type OrderEvent =
   | 'order.created'
+  | 'order.twinned'
   | 'order.linked'
   | 'order.claimed'
   | 'order.succeeded'
@@ -14,11 +15,17 @@ type OrderEvent =
 /** Sends a webhook to whoever listens; part of the same synchronous stretch as the fact it tells of. */
 export type Emit = (type: string, data: Record<string, unknown>) => void;
 
+/** What is said of an order once, when it is made. */
+export type Birth = Pick<OrderFact, 'twinOf' | 'arrives'>;
+
 /** The one way by which an order or a transaction changes: the fact goes to the book, and its event to the endpoints. */
 export type Transitions = {
-  order(event: OrderEvent, order: Order, by: Actor): Order;
+  order(event: OrderEvent, order: Order, by: Actor, birth?: Birth): Order;
   transaction(transaction: Transaction): Transaction;
 };
+
+/** A claim and a link show in the order's body alone, as Conduit has no events for them; a twin shows when it is looked up. */
+const SILENT: ReadonlySet<OrderEvent> = new Set<OrderEvent>(['order.claimed', 'order.linked', 'order.twinned']);
 
 /** A thin reference, as Conduit sends it: ids and the reason, never the state, which is in the event's name. */
 function orderEventData(order: Order): Record<string, unknown> {
@@ -34,10 +41,11 @@ function orderEventData(order: Order): Record<string, unknown> {
 
 export function createTransitions({ book, knobs, emit }: { book: Book; knobs: KnobBoard; emit: Emit }): Transitions {
   return {
-    order(event, order, by) {
-      book.record({ event, orderId: order.id, ...present('reference', order.clientReferenceId), order, by });
-      // A claim and a link show in the order's body alone; Conduit has no events for them.
-      if (event !== 'order.claimed' && event !== 'order.linked') emit(event, orderEventData(order));
+    order(event, order, by, birth = {}) {
+      const mark = present('twinOf', book.orders.get(order.id)?.twinOf);
+      const reference = present('reference', order.clientReferenceId);
+      book.record({ event, orderId: order.id, ...reference, ...mark, ...birth, order, by });
+      if (!SILENT.has(event)) emit(event, orderEventData(order));
       return order;
     },
     transaction(transaction) {

@@ -19,6 +19,8 @@ export const Knobs = z.strictObject({
   /** A fixed fee for one asset code in place of `fixedFee`: 0.10 is little in USDT and much in ETH. */
   fixedFeeByCode: z.record(z.string(), DecimalText).default({}),
   fixedFeeIn: z.enum(['source', 'destination']).default('source'),
+  /** Where the amount that arrives is printed before a fee in its own asset is taken off it. Conduit does not say. */
+  grossAmountsOn: z.array(z.enum(['quote', 'order'])).default([]),
   minAmount: DecimalText.default('0'),
   maxAmount: DecimalText.default('10000000'),
   quoteTtlMs: Milliseconds.default(300_000),
@@ -27,6 +29,10 @@ export const Knobs = z.strictObject({
   settleDelayMs: Milliseconds.default(15_000),
   /** While true no claimed order comes to its end; false again lets the overdue ones end at once. */
   settlementHeld: z.boolean().default(false),
+  /** An account that the desk never named: active, with plenty of everything, or one that Conduit does not know. */
+  unknownAccounts: z.enum(['plenty', 'refuse']).default('plenty'),
+  /** Conduit documents the reads of a customer's virtual accounts; those of wallets, and of any account by its id alone, are a guess. */
+  accountEndpoints: z.enum(['all', 'documented']).default('all'),
   idempotencyWindowMs: Milliseconds.default(30 * DAY_MS),
   /** Whether one key may serve two paths ("path"), or meets a conflict there ("organisation"). Conduit does not say. */
   idempotencyScope: z.enum(['organisation', 'path']).default('organisation'),

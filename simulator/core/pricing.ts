@@ -76,6 +76,11 @@ export function orderRate(rate: Rate): Rate {
   return { ...rate, endUserRate: new Exact(rate.endUserRate).toDecimalPlaces(ORDER_RATE_DECIMALS).toFixed() };
 }
 
+/** What arrives as a price prints it: with the fee in its own asset taken off it or, in gross, not yet. */
+export function printedArrival({ destinationAmount, recipientAmount }: Priced, isGross: boolean): Money {
+  return isGross ? destinationAmount : recipientAmount;
+}
+
 /**
  * The same price, as if the lock had been struck `bps` basis points lower than quoted: less arrives for the same debit.
  * For the fault that a provider locks worse than it quoted.

@@ -16,6 +16,7 @@ export const AccountBody = z.strictObject({
   customerId: z.string().nullable().optional(),
   active: z.boolean().optional(),
   refusalCode: z.string().optional(),
+  assets: z.array(AssetText).min(1).nullable().optional(),
   balances: z.record(AssetText, Balance).optional(),
 });
 export const HoldBody = z.strictObject({ held: z.boolean() });

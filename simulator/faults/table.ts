@@ -17,18 +17,18 @@ export type Outgoing = {
 export type FaultTools = {
   sleep: (ms: number) => Promise<void>;
   random: Random;
-  problem(
-    code: string,
-    status: number | undefined,
-    extras: { retryAfterSeconds?: number; details?: Record<string, unknown> },
-  ): Outgoing;
+  problem(code: string, status: number | undefined, extras: { details?: Record<string, unknown> }): Outgoing;
+  /** The 429 of a limit that is reached, with its headers; null for one that says nothing of when to come back. */
+  tooMany(retryAfterSeconds: number | null): Outgoing;
 };
 
 /**
  * One fault, with the points of a call at which it acts:
  * - `arrival`: the request is still on its way; nobody has received it.
- * - `before`: received, its key claimed, nothing done. A returned reply goes out in place of any effect.
+ * - `before`: received, its key claimed, nothing done. A returned reply goes out in place of any effect. With `isConduits`
+ *   it is Conduit's own word, which a key keeps like any other refusal.
  * - `twist`: changes what the operation itself does.
+ * - `answer`: the effect is done, in the same synchronous stretch; what is returned is what Conduit itself says of it.
  * - `reply`: the effect is done and durable; what is returned goes out.
  * - `delivery`: an event's way to an endpoint (operation `webhook`).
  * To add a fault, add an entry to FAULTS: its name and schema are then known to rules, control client and ledger.
@@ -37,7 +37,9 @@ type Fault<P, I> = {
   params: z.ZodType<P, I>;
   arrival?(params: P, tools: FaultTools): Promise<void>;
   before?(params: P, tools: FaultTools): Promise<Outgoing | undefined> | Outgoing | undefined;
+  isConduits?: true;
   twist?(params: P): Twists;
+  answer?(params: P, out: Outgoing, tools: FaultTools): Outgoing;
   reply?(params: P, out: Outgoing, tools: FaultTools): Promise<Outgoing> | Outgoing;
   delivery?(params: P): DeliveryTwist;
 };
@@ -77,7 +79,7 @@ function setAt(root: unknown, pointer: string, value: unknown): void {
   });
 }
 
-// In this order they act within one call: first the waiting, then what the reply says, then whether it arrives.
+// In this order they act at each point of a call: first the waiting, then what the reply says, then whether it arrives.
 const FAULTS = {
   /** Waits: on the way here, once received and before the effect, or between effect and reply. */
   delay: fault({
@@ -110,16 +112,16 @@ const FAULTS = {
       when: When.default('before'),
       details: z.record(z.string(), z.unknown()).optional(),
     }),
+    isConduits: true,
     before: ({ code, status, when, details }, tools) =>
       when === 'before' ? tools.problem(code, status, details ? { details } : {}) : undefined,
-    reply: ({ code, status, when, details }, out, tools) =>
+    answer: ({ code, status, when, details }, out, tools) =>
       when === 'after' ? tools.problem(code, status, details ? { details } : {}) : out,
   }),
-  /** 429, with `Retry-After` unless that is null. */
+  /** 429 with `Retry-After` and the limit's headers, or without any of them. */
   rateLimited: fault({
     params: z.strictObject({ retryAfterSeconds: z.number().int().min(0).nullable().default(1) }),
-    before: ({ retryAfterSeconds }, tools) =>
-      tools.problem('RATE_LIMITED', 429, retryAfterSeconds === null ? {} : { retryAfterSeconds }),
+    before: ({ retryAfterSeconds }, tools) => tools.tooMany(retryAfterSeconds),
   }),
   /** A gateway's HTML page. */
   html: fault({
@@ -141,7 +143,7 @@ const FAULTS = {
     before: (when) => (when === 'before' ? NOTHING : undefined),
     reply: (when, out) => (when === 'after' ? { ...out, manner: 'cut' as const } : out),
   }),
-  /** Never answers; the caller gives up. */
+  /** Never answers; the caller gives up. Before the effect the request is handled for ever, and its key stays in progress. */
   hang: fault({
     params: When,
     before: (when) => (when === 'before' ? { ...NOTHING, manner: 'hang' as const } : undefined),
@@ -151,6 +153,11 @@ const FAULTS = {
   worseLock: fault({
     params: z.strictObject({ bps: z.number().positive().max(9_999) }),
     twist: ({ bps }) => ({ worseLockBps: bps }),
+  }),
+  /** The order will be executed without its owner, who asked for the opposite. */
+  autoExecuteDespiteFalse: fault({
+    params: z.literal(true),
+    twist: (autoExecuteDespiteFalse) => ({ autoExecuteDespiteFalse }),
   }),
   badRate: fault({ params: BadRate, twist: (kind) => ({ badRate: kind }) }),
   lookup: fault({ params: LookupTwist, twist: (how) => ({ lookup: how }) }),

@@ -13,17 +13,24 @@ export const FailureSpec = z.strictObject({
 
 const Milliseconds = z.number().int().min(0);
 
+/** How far the twin of an order has come by the time it is first seen. */
+export const TwinState = z.enum(['pending', 'claimed', 'succeeded', 'failed', 'cancelled']);
+export type TwinState = z.infer<typeof TwinState>;
+
 export const LookupTwist = z.strictObject({
-  /** Orders younger than this are not there yet. */
+  /** Orders, or transactions, younger than this are not there yet. */
   lagMs: Milliseconds.optional(),
-  /** Orders are shown as they were so long ago, or not at all. */
+  /** They are shown as they were so long ago, or not at all. */
   staleMs: Milliseconds.optional(),
   /** Nothing is there. */
   absent: z.boolean().optional(),
   /** A list answers as if no filter had been asked for. */
   ignoreFilter: z.boolean().optional(),
-  /** A list shows each order twice, the second time under another id. */
-  twins: z.boolean().optional(),
+  /**
+   * A list of orders finds two where there was one: the second, under an id of its own, is as real as the first from then
+   * on. An order has one twin, however often it is asked for.
+   */
+  twins: z.union([z.literal(true), z.strictObject({ state: TwinState })]).optional(),
 });
 export type LookupTwist = z.infer<typeof LookupTwist>;
 
@@ -37,4 +44,10 @@ export const SettlementTwist = z.strictObject({
 export type SettlementTwist = z.infer<typeof SettlementTwist>;
 
 /** What a fault changes inside an operation, as against on the wire around it. */
-export type Twists = { worseLockBps?: number; badRate?: BadRate; lookup?: LookupTwist; settlement?: SettlementTwist };
+export type Twists = {
+  worseLockBps?: number;
+  autoExecuteDespiteFalse?: boolean;
+  badRate?: BadRate;
+  lookup?: LookupTwist;
+  settlement?: SettlementTwist;
+};

@@ -5,6 +5,7 @@ import { newId } from '../core/ids.ts';
 import type { KnobBoard } from '../core/knobs.ts';
 import { checkedId, EndpointBody, EndpointPatch, parseBody } from '../wire/bodies.ts';
 import { invalid, Problem } from '../wire/problem.ts';
+import { webhookUrlFault } from './addresses.ts';
 import { newSecret } from './signature.ts';
 
 type EndpointView = Omit<Endpoint, 'secret' | 'formerSecret'>;
@@ -26,13 +27,10 @@ export type Endpoints = {
 
 type EndpointsDeps = { book: Book; clock: Clock; knobs: KnobBoard; allowHttp: boolean };
 
-/** Conduit takes only HTTPS to public hosts. Here plain HTTP to this machine is taken too, and to any host when allowed. */
 function checkedUrl(text: string, allowHttp: boolean): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (!url) throw invalid('/url', 'is not a URL');
-  const isLocal = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/.test(url.hostname);
-  if (url.protocol === 'https:' || (url.protocol === 'http:' && (isLocal || allowHttp))) return text;
-  throw invalid('/url', 'must be HTTPS; plain HTTP is taken for this machine alone');
+  const fault = webhookUrlFault(text, allowHttp);
+  if (fault !== undefined) throw invalid('/url', fault);
+  return text;
 }
 
 function view(endpoint: Endpoint): EndpointView {

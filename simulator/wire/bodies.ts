@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ASSET_CODES, type Asset, amountFault, CHAINS, isFiat } from '../core/assets.ts';
 import { type IdPrefix, isId } from '../core/ids.ts';
 import { present } from '../core/present.ts';
+import { EVENT_TYPES, isEventType } from '../webhooks/event-types.ts';
 import { type FieldError, invalid, Problem } from './problem.ts';
 
 const AssetRef = z.strictObject({ code: z.enum(ASSET_CODES), chain: z.enum(CHAINS).optional() });
@@ -38,7 +39,10 @@ export const ExplicitBody = z.strictObject({
 export type ExplicitBody = z.infer<typeof ExplicitBody>;
 export const EmptyBody = z.strictObject({});
 
-const EventTypes = z.array(z.string().min(1)).min(1).max(100);
+const EventType = z
+  .string()
+  .refine(isEventType, { error: 'is not an event type', params: { allowedValues: EVENT_TYPES } });
+const EventTypes = z.array(EventType).min(1).max(100);
 const Subscription = z.discriminatedUnion('mode', [
   z.strictObject({ mode: z.literal('all') }),
   z.strictObject({ mode: z.literal('selected'), eventTypes: EventTypes }),
@@ -61,9 +65,13 @@ function fieldErrors(error: z.ZodError): FieldError[] {
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => ({ pointer: `${pointer}/${key}`, detail: 'is not a known property' }));
     }
-    const allowed = issue.code === 'invalid_value' ? issue.values.map(String) : undefined;
-    return [{ pointer, detail: issue.message, ...present('allowedValues', allowed) }];
+    return [{ pointer, detail: issue.message, ...present('allowedValues', allowedValues(issue)) }];
   });
+}
+
+function allowedValues(issue: z.core.$ZodIssue): string[] | undefined {
+  if (issue.code === 'invalid_value') return issue.values.map(String);
+  return issue.code === 'custom' ? (issue.params?.['allowedValues'] as string[] | undefined) : undefined;
 }
 
 /** The body in the schema's type, or 400 VALIDATION_ERROR with a pointer to each wrong field. */

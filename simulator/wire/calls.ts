@@ -31,6 +31,9 @@ type CallsDeps = {
   log: Log;
 };
 
+/** What a problem that no rule of Conduit's called for says of itself. */
+const ARMED = 'a fault was armed';
+
 type Outcome = 'done' | 'refused' | 'replayed' | 'kept_from_effect';
 type Note = (outcome: Outcome, status: number | null, code?: string, body?: unknown) => void;
 
@@ -61,13 +64,27 @@ function twistsOf(faults: ActingFault[]): Twists {
   return Object.assign({}, ...faults.map(({ fault, params }) => fault.twist?.(params))) as Twists;
 }
 
-async function earlyReply(faults: ActingFault[], tools: FaultTools): Promise<Outgoing | undefined> {
+/** A reply in place of any effect, and whether it is Conduit's own word. */
+async function earlyReply(faults: ActingFault[], tools: FaultTools) {
   for (const { fault, params } of faults) {
     const out = await fault.before?.(params, tools);
-    if (out) return out;
+    if (out) return { out, isConduits: fault.isConduits === true };
   }
   return undefined;
 }
+
+/** What Conduit says of an effect: a fault may put its own words in place of the true ones. */
+function answered(faults: ActingFault[], out: Outgoing, tools: FaultTools): Outgoing {
+  return faults.reduce((said, { fault, params }) => fault.answer?.(params, said, tools) ?? said, out);
+}
+
+function keepRefusal(claim: Claim | undefined, out: Outgoing): boolean {
+  return out.status >= 400 && claim?.keep(out.status, JSON.parse(out.body)) === true;
+}
+
+/** One request on its way through: its route, the faults that strike it, and what there is to do with it. */
+type Job = { incoming: Incoming; matched: Matched; faults: ActingFault[]; tools: FaultTools; note: Note };
+type Handled = { out: Outgoing; claim: Claim | undefined };
 
 export function createCalls(deps: CallsDeps): Calls {
   const { book, gate, idempotency, rules, printer } = deps;
@@ -83,15 +100,9 @@ export function createCalls(deps: CallsDeps): Calls {
 
   /**
    * Gate, body, key, effect: what Conduit itself does with a request. The effect, the reply kept for its key and the note
-   * of its outcome are one synchronous stretch.
+   * of its outcome are one synchronous stretch. The claim on the key is the caller's to release.
    */
-  async function carryOut(
-    incoming: Incoming,
-    { route, params }: Matched,
-    faults: ActingFault[],
-    tools: FaultTools,
-    note: Note,
-  ) {
+  async function carryOut({ incoming, matched: { route, params }, faults, tools, note }: Job): Promise<Handled> {
     let claim: Claim | undefined;
     try {
       gate.pass(incoming.header('x-api-key'), incoming.method);
@@ -99,24 +110,40 @@ export function createCalls(deps: CallsDeps): Calls {
       claim = claimKey(incoming, route.operation, body);
       const early = await earlyReply(faults, tools);
       if (early) {
-        note('kept_from_effect', early.manner === 'whole' ? early.status : null);
-        return early;
+        if (early.isConduits && !claim?.kept) keepRefusal(claim, early.out);
+        note('kept_from_effect', early.out.manner === 'whole' ? early.out.status : null);
+        return { out: early.out, claim };
       }
       if (claim?.kept) {
         note('replayed', claim.kept.status);
-        return printer.reply(claim.kept);
+        return { out: answered(faults, printer.reply(claim.kept), tools), claim };
       }
       const reply = route.handle({ params, query: incoming.query, body, twists: twistsOf(faults) });
-      claim?.keep(reply.status, reply.body);
+      const out = answered(faults, printer.reply(reply), tools);
+      // What Conduit says is what it keeps; where it keeps no refusals, it keeps what it did.
+      if (!keepRefusal(claim, out)) claim?.keep(reply.status, reply.body);
       note('done', reply.status, undefined, reply.body);
-      return printer.reply(reply);
+      return { out, claim };
     } catch (error) {
-      const { out, code } = printer.thrown(incoming, error);
-      claim?.keep(out.status, JSON.parse(out.body));
-      note('refused', out.status, code);
+      const { out: refusal, code } = printer.thrown(incoming, error);
+      const out = answered(faults, refusal, tools);
+      keepRefusal(claim, out);
+      note('refused', refusal.status, code);
+      return { out, claim };
+    }
+  }
+
+  /** Carries a request out and sends its reply on its way, through the faults that wait for it there. */
+  async function handle(job: Job): Promise<Outgoing> {
+    const { out: said, claim } = await carryOut(job);
+    try {
+      await book.committed();
+      let out = said;
+      for (const { fault, params } of job.faults) out = (await fault.reply?.(params, out, job.tools)) ?? out;
       return out;
     } finally {
-      claim?.release();
+      // Handled until its reply is under way, whether the caller still waits for it or not; one that got stuck, for ever.
+      if (said.manner !== 'hang') claim?.release();
     }
   }
 
@@ -124,7 +151,11 @@ export function createCalls(deps: CallsDeps): Calls {
     async answer(incoming, matched) {
       const tools: FaultTools = {
         ...deps.tools,
-        problem: (code, status, extras) => printer.problem(incoming, code, status, 'a fault was armed', extras),
+        problem: (code, status, extras) => printer.problem(incoming, code, status, ARMED, extras),
+        tooMany(seconds) {
+          const extras = seconds === null ? {} : gate.limitReached(seconds);
+          return printer.problem(incoming, 'RATE_LIMITED', 429, ARMED, extras);
+        },
       };
       const { operation } = matched.route;
       const { reference, orderId } = factsOf(book, incoming, matched);
@@ -132,10 +163,7 @@ export function createCalls(deps: CallsDeps): Calls {
       for (const { fault, params } of faults) await fault.arrival?.(params, tools);
       // Read again, since a held-up request may by now be about an order that was not there before.
       const note = noteArrival(deps, incoming.correlationId, operation, factsOf(book, incoming, matched), faults);
-      let out = await carryOut(incoming, matched, faults, tools, note);
-      await book.committed();
-      for (const { fault, params } of faults) out = (await fault.reply?.(params, out, tools)) ?? out;
-      return out;
+      return handle({ incoming, matched, faults, tools, note });
     },
     unknown(incoming, problem) {
       try {

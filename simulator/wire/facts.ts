@@ -26,9 +26,15 @@ function looseAsset(value: unknown): string {
   return [code, chain].filter((part) => typeof part === 'string').join('.');
 }
 
+/** A look at a transaction is about the order behind it. */
+function orderIdOf(book: Book, operation: string, id: string): string | undefined {
+  if (operation === 'transactions.get') return book.transactions.get(id)?.linkedOrderId;
+  return operation.startsWith('orders.') && id !== '' ? id : undefined;
+}
+
 export function factsOf(book: Book, incoming: Incoming, { route, params }: Matched): Facts {
   const body = looseJson(incoming.body);
-  const orderId = route.operation.startsWith('orders.') ? params['id'] : undefined;
+  const orderId = orderIdOf(book, route.operation, params['id'] ?? '');
   const ofOrder = orderId === undefined ? undefined : book.orders.get(orderId)?.order.clientReferenceId;
   const asked = textOf(body['clientReferenceId']) ?? incoming.query.get('clientReferenceId') ?? undefined;
   const isQuote = route.operation === 'quotes.create';

@@ -1,6 +1,7 @@
-import type { Book, HeldOrder } from '../book/book.ts';
+import type { Book, Face, HeldOrder } from '../book/book.ts';
 import type { Order, Transaction } from '../book/entries.ts';
-import { newId } from '../core/ids.ts';
+import type { Twins } from '../book/twins.ts';
+import { pairText } from '../core/assets.ts';
 import type { LookupTwist } from '../faults/twists.ts';
 import { checkedId } from './bodies.ts';
 import { listParameter, onlyParameters, type Page, page } from './pages.ts';
@@ -14,19 +15,20 @@ const TRANSACTION_TYPES = ['deposit', 'withdrawal', ...ORDER_TYPES];
 export type Lookups = {
   order(id: string, twist: LookupTwist | undefined): Order;
   orders(query: URLSearchParams, twist: LookupTwist | undefined): Page;
-  transaction(id: string): Transaction;
-  transactions(query: URLSearchParams): Page;
+  transaction(id: string, twist: LookupTwist | undefined): Transaction;
+  transactions(query: URLSearchParams, twist: LookupTwist | undefined): Page;
 };
 
-/** The order as a look shows it: the face it has now unless a fault lets the look lag behind. */
-function face({ order, faces }: HeldOrder, twist: LookupTwist | undefined): Order | undefined {
-  if (!twist) return order;
+/** The face that a look shows: the last one, unless a fault lets the look lag behind. */
+function faceOf<T>(faces: Face<T>[], twist: LookupTwist | undefined): T | undefined {
+  const last = faces.at(-1)?.shown;
+  if (!twist) return last;
   const nowMs = Date.now();
   const bornMs = faces[0]?.atMs ?? 0;
   if (twist.absent || (twist.lagMs !== undefined && nowMs - bornMs < twist.lagMs)) return undefined;
-  if (twist.staleMs === undefined) return order;
+  if (twist.staleMs === undefined) return last;
   const seenAtMs = nowMs - twist.staleMs;
-  return faces.findLast((one) => one.atMs <= seenAtMs)?.order;
+  return faces.findLast((one) => one.atMs <= seenAtMs)?.shown;
 }
 
 function within(query: URLSearchParams, createdAt: string): boolean {
@@ -50,14 +52,31 @@ function checkedWords(query: URLSearchParams, name: string, allowed: string[]): 
   return words;
 }
 
-export function createLookups({ book }: { book: Book }): Lookups {
+/** What Conduit can list orders by. */
+const ORDER_FILTERS = [
+  'status',
+  'type',
+  'pairId',
+  'destinationCountry',
+  'paymentRail',
+  'createdFrom',
+  'createdTo',
+  'clientReferenceId',
+];
+
+export function createLookups({ book, twins }: { book: Book; twins: Twins }): Lookups {
+  function underReference(reference: string): HeldOrder[] {
+    const id = book.orderByReference.get(reference) ?? '';
+    return [id, book.twins.get(id) ?? ''].flatMap((one) => book.orders.get(one) ?? []);
+  }
+
   function matchingOrders(query: URLSearchParams): HeldOrder[] {
     const statuses = checkedWords(query, 'status', ORDER_STATUSES);
     const types = checkedWords(query, 'type', ORDER_TYPES);
     checkedTimes(query);
     const reference = query.get('clientReferenceId');
-    const found = reference === null ? undefined : book.orders.get(book.orderByReference.get(reference) ?? '');
-    const candidates = reference === null ? [...book.orders.values()] : [found].filter((one) => one !== undefined);
+    const pair = query.get('pairId');
+    const candidates = reference === null ? [...book.orders.values()] : underReference(reference);
     // Conversions go to no country and over no rail, so a list by either is empty.
     const isForPayouts = query.has('destinationCountry') || query.has('paymentRail');
     return candidates.filter(
@@ -65,6 +84,7 @@ export function createLookups({ book }: { book: Book }): Lookups {
         !isForPayouts &&
         (statuses.length === 0 || statuses.includes(order.status)) &&
         (types.length === 0 || types.includes(order.type)) &&
+        (pair === null || pair === pairText(order.sourceAsset, order.destinationAsset)) &&
         within(query, order.createdAt),
     );
   }
@@ -72,42 +92,32 @@ export function createLookups({ book }: { book: Book }): Lookups {
   return {
     order(id, twist) {
       const held = book.orders.get(checkedId('ord', id));
-      const shown = held && face(held, twist);
+      const shown = held && faceOf(held.faces, twist);
       if (!shown) throw new Problem('ORDER_NOT_FOUND', `there is no order ${id}`);
       return shown;
     },
     orders(query, twist) {
-      const filters = [
-        'status',
-        'type',
-        'destinationCountry',
-        'paymentRail',
-        'createdFrom',
-        'createdTo',
-        'clientReferenceId',
-      ];
-      onlyParameters(query, [...PAGING, ...filters]);
-      const found = twist?.ignoreFilter ? [...book.orders.values()] : matchingOrders(query);
-      const shown = found.flatMap((held) => {
-        const order = face(held, twist);
-        if (!order) return [];
-        return twist?.twins ? [order, { ...order, id: newId('ord') }] : [order];
-      });
+      onlyParameters(query, [...PAGING, ...ORDER_FILTERS]);
+      const find = () => (twist?.ignoreFilter ? [...book.orders.values()] : matchingOrders(query));
+      const { twins: asked } = twist ?? {};
+      if (asked) for (const held of find()) twins.ensure(held, asked === true ? 'pending' : asked.state);
+      const shown = find().flatMap(({ faces }) => faceOf(faces, twist) ?? []);
       return page(shown.reverse(), query);
     },
-    transaction(id) {
-      const transaction = book.transactions.get(checkedId('txn', id));
+    transaction(id, twist) {
+      const transaction = faceOf(book.transactionFaces.get(checkedId('txn', id)) ?? [], twist);
       if (!transaction) throw new Problem('TRANSACTION_NOT_FOUND', `there is no transaction ${id}`);
       return transaction;
     },
-    transactions(query) {
+    transactions(query, twist) {
       onlyParameters(query, [...PAGING, 'type', 'status', 'clientReferenceId', 'createdFrom', 'createdTo']);
       const types = checkedWords(query, 'type', TRANSACTION_TYPES);
       if (types.length === 0) throw invalid('/type', 'is required', TRANSACTION_TYPES);
       checkedTimes(query);
       const statuses = listParameter(query, 'status');
       const reference = query.get('clientReferenceId');
-      const found = [...book.transactions.values()].filter(
+      const shown = [...book.transactionFaces.values()].flatMap((faces) => faceOf(faces, twist) ?? []);
+      const found = shown.filter(
         (one) =>
           types.includes(one.type) &&
           (statuses.length === 0 || statuses.includes(one.status)) &&

@@ -3,12 +3,11 @@ import type { KnobBoard } from '../core/knobs.ts';
 import type { Log } from '../core/log.ts';
 import type { Outgoing } from '../faults/table.ts';
 import type { Incoming } from './incoming.ts';
-import { isProblemCode, Problem, problemBody, statusOf } from './problem.ts';
+import { type Extras, isProblemCode, Problem, problemBody, statusOf } from './problem.ts';
 import type { Reply } from './routes.ts';
 
-type Extras = Problem['extras'];
-
 export type Printer = {
+  /** What an operation says, or a reply that a key has kept: that may be a refusal. */
   reply(reply: Reply): Outgoing;
   /** A problem of any code; by default with the status that Conduit gives it, or 500 for a code it does not know. */
   problem(incoming: Incoming, code: string, status: number | undefined, detail: string, extras: Extras): Outgoing;
@@ -27,12 +26,7 @@ export function createPrinter({ clock, knobs, log }: { clock: Clock; knobs: Knob
     const status = asked ?? (isProblemCode(code) ? statusOf(code) : 500);
     const { path: instance, correlationId } = incoming;
     const body = problemBody({ code, status, detail, extras, instance, correlationId, timestamp: clock.nowIso() });
-    const wait = extras.retryAfterSeconds;
-    const headers = {
-      'content-type': knobs.get().problemContentType,
-      ...(wait === undefined ? {} : { 'retry-after': String(wait) }),
-      ...extras.headers,
-    };
+    const headers = { 'content-type': knobs.get().problemContentType, ...extras.headers };
     return { status, headers, body: JSON.stringify(body), manner: 'whole' };
   }
 
@@ -40,7 +34,8 @@ export function createPrinter({ clock, knobs, log }: { clock: Clock; knobs: Knob
     problem,
     reply({ status, body }) {
       if (body === undefined) return { status, headers: {}, body: '', manner: 'whole' };
-      return { status, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body), manner: 'whole' };
+      const type = status < 400 ? 'application/json' : knobs.get().problemContentType;
+      return { status, headers: { 'content-type': type }, body: JSON.stringify(body), manner: 'whole' };
     },
     thrown(incoming, error) {
       if (error instanceof Problem) {

@@ -56,7 +56,7 @@ const CATALOGUE = {
 
 export type ProblemCode = keyof typeof CATALOGUE;
 export type FieldError = { pointer: string; detail: string; allowedValues?: string[] };
-type Extras = {
+export type Extras = {
   errors?: FieldError[];
   retryAfterSeconds?: number;
   details?: Record<string, unknown>;

@@ -1,6 +1,7 @@
 import type { AccountKind, Accounts } from '../book/accounts.ts';
 import type { Orders } from '../book/orders.ts';
 import type { Quotes } from '../book/quotes.ts';
+import type { KnobBoard } from '../core/knobs.ts';
 import type { Twists } from '../faults/twists.ts';
 import type { Deliveries } from '../webhooks/deliveries.ts';
 import type { Endpoints } from '../webhooks/endpoints.ts';
@@ -27,6 +28,7 @@ export type Route = {
 };
 
 export type RoutesDeps = {
+  knobs: KnobBoard;
   quotes: Quotes;
   orders: Orders;
   accounts: Accounts;
@@ -82,8 +84,8 @@ function moneyRoutes({ quotes, orders, lookups }: RoutesDeps): Route[] {
       refuseBody(call);
       return ok(orders.cancel(id(call)));
     }),
-    on('GET /transactions', 'transactions.list', ({ query }) => ok(lookups.transactions(query))),
-    on('GET /transactions/:id', 'transactions.get', (call) => ok(lookups.transaction(id(call)))),
+    on('GET /transactions', 'transactions.list', ({ query, twists }) => ok(lookups.transactions(query, twists.lookup))),
+    on('GET /transactions/:id', 'transactions.get', (call) => ok(lookups.transaction(id(call), call.twists.lookup))),
   ];
 }
 
@@ -101,23 +103,32 @@ const ACCOUNT_PATHS = {
  * Accounts of one kind: a customer's list, one of a customer, and one by its id alone, by which a client finds out whether
  * an account still takes orders. The list knows only accounts that were told to belong to the customer.
  */
-function accountRoutes({ accounts }: RoutesDeps, kind: AccountKind): Route[] {
+function accountRoutes({ accounts, knobs }: RoutesDeps, kind: AccountKind): Route[] {
   const { folder, prefix, list, get } = ACCOUNT_PATHS[kind];
-  const one = (call: Call) => accounts.view(kind, accounts.get(checkedId(prefix, id(call))));
+  const one = (call: Call) => accounts.view(kind, accounts.lookUp(checkedId(prefix, id(call))));
+  const refuseUndocumented = (): void => {
+    const isServed = knobs.get().accountEndpoints === 'all';
+    if (!isServed) throw new Problem('NOT_FOUND', "only a customer's virtual accounts can be read");
+  };
   return [
     on(`GET /customers/:customer/${folder}`, list, (call) => {
+      if (kind === 'wallet') refuseUndocumented();
       const customerId = checkedId('cus', param(call, 'customer'));
       const views = accounts.ofCustomer(kind, customerId).map((account) => accounts.view(kind, account));
       return ok(page(views, call.query));
     }),
     on(`GET /customers/:customer/${folder}/:id`, get, (call) => {
+      if (kind === 'wallet') refuseUndocumented();
       const customerId = checkedId('cus', param(call, 'customer'));
       const shown = one(call);
       const isForeign = shown.customerId !== null && shown.customerId !== customerId;
       if (isForeign) throw new Problem('NOT_FOUND', 'the customer has no such account');
       return ok({ ...shown, customerId });
     }),
-    on(`GET /${folder}/:id`, get, (call) => ok(one(call))),
+    on(`GET /${folder}/:id`, get, (call) => {
+      refuseUndocumented();
+      return ok(one(call));
+    }),
   ];
 }
 

@@ -60,7 +60,7 @@ export function createSandbox({ book, orders, settlements, endings, accounts }: 
       const asset = checkedAsset(assetAmount, '/assetAmount');
       const fault = amountFault(asset.code, assetAmount.amount);
       if (fault !== undefined) throw invalid('/assetAmount/amount', fault);
-      const id = checkedId(prefix, accountId);
+      const { id } = accounts.lookUp(checkedId(prefix, accountId));
       if (outcome === 'completed') accounts.move(id, { ...asset, amount: assetAmount.amount }, 1);
       orders.claimFunded();
       return accounts.view(prefix === 'wlt' ? 'wallet' : 'virtual_account', accounts.get(id));

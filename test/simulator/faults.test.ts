@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from '@jest/globals';
-import { type Api, PAIR, start, stopAll, USDC, USDT, until, untilStatus } from './support.ts';
+import { type Api, start, stopAll, until, untilStatus } from './support.ts';
 
 afterEach(stopAll);
 
@@ -78,16 +78,22 @@ test('a gateway page, a truncated body, a reset in mid-body and a patched body r
   expect(await control.ledger({ event: 'order.claimed' })).toHaveLength(4);
 });
 
-test('429 comes with Retry-After or without', async () => {
+test('429 comes with Retry-After and the headers of the limit or without, and its body never says less than a second', async () => {
   const { api, control } = await start();
-  await control.armFault(
-    { match: { operation: 'quotes.create' }, action: { rateLimited: { retryAfterSeconds: 7 } } },
-    { match: { operation: 'quotes.create' }, action: { rateLimited: { retryAfterSeconds: null } } },
-  );
-  const [first, second, third] = [await api.quote(), await api.quote(), await api.quote()];
-  expect([first.status, first.headers.get('retry-after'), first.body.retryAfterSeconds]).toEqual([429, '7', 7]);
-  expect([second.status, second.headers.get('retry-after')]).toEqual([429, null]);
-  expect(third.status).toBe(201);
+  const limited = async (retryAfterSeconds: number | null) => {
+    await control.armFault({ match: { operation: 'quotes.create' }, action: { rateLimited: { retryAfterSeconds } } });
+    const { status, headers, body } = await api.quote();
+    const [limit, left, reset] = ['limit', 'remaining', 'reset'].map((name) => headers.get(`x-ratelimit-${name}`));
+    const resetInMs = reset === null ? 0 : Number(reset) * 1000 - Date.now();
+    expect(resetInMs).toBeLessThanOrEqual(1000 * (body.retryAfterSeconds ?? 0));
+    return [status, headers.get('retry-after'), body.retryAfterSeconds, limit, left, resetInMs > 0];
+  };
+  expect(await limited(7)).toEqual([429, '7', 7, '10', '0', true]);
+  expect((await limited(0)).slice(0, 5)).toEqual([429, '0', 1, '10', '0']);
+  expect(await limited(null)).toEqual([429, null, undefined, null, null, false]);
+  await control.setKnobs({ requestsPerSecond: 50 });
+  expect((await limited(7)).slice(3, 5)).toEqual(['50', '0']);
+  expect((await api.quote()).status).toBe(201);
 });
 
 test('a delay holds a request on its way, before its effect, or before its reply', async () => {
@@ -107,54 +113,21 @@ test('a delay holds a request on its way, before its effect, or before its reply
   for (const id of [first, second]) expect((await control.order(id)).order.executionTrigger).toBe('client');
 });
 
-test('a request may never be answered', async () => {
+test('a request may never be answered; one that had its effect has its reply under its key', async () => {
   const { api, control } = await start(HELD);
   const id = await newOrder(api);
   for (const hang of ['before', 'after'] as const) {
     await control.armFault({ match: { operation: 'orders.execute', orderId: id }, action: { hang } });
     const silence = new Promise((done) => setTimeout(() => done('silence'), 150));
-    const call = api.execute(id).catch(() => 'cut at the end');
+    const impatient = new AbortController();
+    const options = { key: hang, signal: impatient.signal };
+    const call = api.call('POST', `/orders/${id}/execute`, options).catch(() => 'gone');
     expect(await Promise.race([call, silence])).toBe('silence');
     expect((await api.get(id)).body.executionTrigger).toBe(hang === 'after' ? 'client' : undefined);
+    impatient.abort();
+    expect(await call).toBe('gone');
   }
-});
-
-test('an order can be locked worse than its option was quoted', async () => {
-  const { api, control } = await start();
-  const option = await api.option();
-  await control.armFault({ match: { operation: 'orders.create' }, action: { worseLock: { bps: 1 } } });
-  const order = (await api.create({ optionId: option.id })).body;
-  expect(Number(order.destinationAsset.amount)).toBeLessThan(Number(option.recipientAmount.amount));
-  expect(order.totalDebit).toEqual(option.totalDebit);
-});
-
-test('a look-up can lag, show an old state, ignore its filter or find two', async () => {
-  const { api, control } = await start(HELD);
-  const id = await newOrder(api, 'look:g1');
-  await newOrder(api, 'other:g1');
-  const list = async () => (await api.call('GET', '/orders?clientReferenceId=look:g1')).body.data;
-  const arm = (lookup: object, operation: 'orders.list' | 'orders.get' = 'orders.list') =>
-    control.armFault({ match: { operation }, action: { lookup } });
-
-  await arm({ lagMs: 60_000 });
-  expect(await list()).toEqual([]);
-  await arm({ lagMs: 60_000 }, 'orders.get');
-  expect((await api.get(id)).body.type).toBe('ORDER_NOT_FOUND');
-  await arm({ ignoreFilter: true });
-  expect(new Set((await list()).map((order) => order.clientReferenceId))).toEqual(new Set(['look:g1', 'other:g1']));
-  await arm({ twins: true });
-  const twins = await list();
-  expect(new Set(twins.map((order) => order.id)).size).toBe(2);
-  expect(twins.map((order) => order.clientReferenceId)).toEqual(['look:g1', 'look:g1']);
-
-  const beforeMs = Date.now();
-  await until(() => Date.now() > beforeMs + 2);
-  await api.execute(id);
-  await arm({ staleMs: Date.now() - beforeMs }, 'orders.get');
-  expect((await api.get(id)).body).not.toHaveProperty('executionTrigger');
-  expect((await api.get(id)).body.executionTrigger).toBe('client');
-  await arm({ absent: true }, 'orders.get');
-  expect((await api.get(id)).status).toBe(404);
+  expect((await api.execute(id, 'after')).status).toBe(202);
 });
 
 test('an execute can be told what becomes of its order', async () => {
@@ -175,33 +148,13 @@ test('an execute can be told what becomes of its order', async () => {
   expect((await api.get(held)).body.status).toBe('pending');
 });
 
-test('a rate feed can be zero, negative, absurd, no number, stale or of exchanged assets', async () => {
+test('an order can execute by itself although its owner asked for the opposite', async () => {
   const { api, control } = await start();
-  const quoteWith = async (badRate: 'zero' | 'negative' | 'absurd' | 'nan' | 'stale' | 'swapped') => {
-    await control.armFault({ match: { operation: 'quotes.create' }, action: { badRate } });
-    return (await api.quote()).body;
-  };
-  expect((await quoteWith('zero')).options[0]).toMatchObject({
-    rate: { referenceRate: '0' },
-    recipientAmount: { amount: '0.000000' },
-  });
-  expect((await quoteWith('negative')).options[0].rate.referenceRate).toBe('-0.915');
-  expect((await quoteWith('absurd')).options[0].rate.referenceRate).toBe('915000000');
-  expect((await quoteWith('nan')).options[0]).toMatchObject({
-    rate: { referenceRate: 'NaN' },
-    destinationAmount: { amount: 'NaN' },
-  });
-  const stale = await quoteWith('stale');
-  expect(Date.now() - Date.parse(stale.createdAt)).toBeGreaterThanOrEqual(600_000);
-  expect(await quoteWith('swapped')).toMatchObject({ sourceAssetRef: USDC, destinationAssetRef: USDT });
-  expect((await api.option()).rate.referenceRate).toBe('0.915');
-});
-
-test('a pair can have no rate at all', async () => {
-  const { api, control } = await start();
-  await control.scriptRates(PAIR, { unavailable: 'RATE_UNAVAILABLE_AFTER_HOURS' });
-  const reply = await api.quote();
-  expect([reply.status, reply.body.type]).toEqual([503, 'RATE_UNAVAILABLE_AFTER_HOURS']);
+  await control.armFault({ match: { operation: 'orders.create' }, action: { autoExecuteDespiteFalse: true } });
+  const { status, body } = await api.create();
+  expect([status, body.autoExecute]).toEqual([202, true]);
+  expect(await untilStatus(api, body.id, 'succeeded')).toMatchObject({ executionTrigger: 'auto' });
+  expect((await api.create()).body.autoExecute).toBe(false);
 });
 
 test('rules strike in their order, from the n-th match on, so many times, and can be called off', async () => {

@@ -102,6 +102,103 @@ test('a request whose twin is still under way is told so, and later gets its rep
   expect((await api.execute(id, 'busy')).text).toBe(first.text);
 });
 
+test('a key is in progress until its reply is under way, also after the effect and when the caller has gone', async () => {
+  const { api, control } = await start({ knobs: { settlementHeld: true } });
+  const { id } = (await api.create()).body;
+  await control.armFault({ match: { operation: 'orders.execute' }, action: { delay: { afterMs: 200 } } });
+  const impatient = new AbortController();
+  const path = `/orders/${id}/execute`;
+  const first = api.call('POST', path, { key: 'slow', signal: impatient.signal }).catch(() => 'gone');
+  await until(async () => (await api.get(id)).body.executionTrigger === 'client');
+  impatient.abort();
+  expect(await first).toBe('gone');
+  expect((await api.execute(id, 'slow')).body.type).toBe('IDEMPOTENCY_KEY_REQUEST_IN_PROGRESS');
+  const replayed = await until(async () => {
+    const { status, body } = await api.execute(id, 'slow');
+    return status === 202 && body;
+  });
+  expect(replayed.executionTrigger).toBe('client');
+  expect(await control.ledger({ event: 'order.claimed' })).toHaveLength(1);
+});
+
+test('a request that hangs before its effect holds its key for good, although its caller has gone', async () => {
+  const { api, control } = await start();
+  const { id } = (await api.create()).body;
+  await control.armFault({ match: { operation: 'orders.execute' }, action: { hang: 'before' } });
+  const impatient = new AbortController();
+  const hung = api
+    .call('POST', `/orders/${id}/execute`, { key: 'stuck', signal: impatient.signal })
+    .catch(() => 'gone');
+  await until(async () => (await control.ledger({ event: 'request.answered', orderId: id })).length === 2);
+  impatient.abort();
+  expect(await hung).toBe('gone');
+  for (const _again of [1, 2]) {
+    expect((await api.execute(id, 'stuck')).body.type).toBe('IDEMPOTENCY_KEY_REQUEST_IN_PROGRESS');
+  }
+  expect((await api.get(id)).body).not.toHaveProperty('executionTrigger');
+  expect((await api.execute(id, 'another')).status).toBe(202);
+});
+
+test('a request that was slow and then dropped before its effect gives its key back', async () => {
+  const { api, control } = await start();
+  const { id } = (await api.create()).body;
+  const action = { delay: { beforeMs: 100 }, drop: 'before' as const };
+  await control.armFault({ match: { operation: 'orders.execute' }, action });
+  const dropped = api.execute(id, 'slow').catch(() => 'cut');
+  await until(async () => (await control.requestCounts())['orders.execute'] === 1);
+  expect((await api.execute(id, 'slow')).body.type).toBe('IDEMPOTENCY_KEY_REQUEST_IN_PROGRESS');
+  expect(await dropped).toBe('cut');
+  expect((await api.execute(id, 'slow')).status).toBe(202);
+});
+
+test.each(['before', 'after'] as const)(
+  'where all replies are kept, a 500 %s the effect is what its key says from then on',
+  async (when) => {
+    const problemContentType = 'application/problem+json';
+    const { api, control } = await start({
+      knobs: { idempotencyKeeps: 'all', settlementHeld: true, problemContentType },
+    });
+    const { id } = (await api.create()).body;
+    const trigger = when === 'after' ? 'client' : undefined;
+    const action = { problem: { code: 'INTERNAL_ERROR', when } };
+    await control.armFault({ match: { operation: 'orders.execute' }, action });
+    const failed = await api.execute(id, 'kept');
+    expect([failed.status, failed.body.type]).toEqual([500, 'INTERNAL_ERROR']);
+    const again = await api.execute(id, 'kept');
+    expect([again.status, again.text]).toEqual([500, failed.text]);
+    expect(again.headers.get('content-type')).toBe(problemContentType);
+    expect((await api.get(id)).body.executionTrigger).toBe(trigger);
+
+    await control.armFault({ match: { operation: 'orders.execute' }, action: { rateLimited: {} } });
+    const [limited, after] = [await api.execute(id, 'limited'), await api.execute(id, 'limited')];
+    // A limit stands before the key: its 429 is not kept.
+    expect([limited.status, after.status]).toEqual([429, when === 'after' ? 409 : 202]);
+  },
+);
+
+test.each(['before', 'after'] as const)('where only successes are kept, a 500 %s the effect is not', async (when) => {
+  const { api, control } = await start({ knobs: { settlementHeld: true } });
+  const { id } = (await api.create()).body;
+  const action = { problem: { code: 'INTERNAL_ERROR', when } };
+  await control.armFault({ match: { operation: 'orders.execute', times: 2 }, action });
+  const statuses = [];
+  for (let n = 0; n < 3; n += 1) statuses.push((await api.execute(id, 'one')).status);
+  expect(statuses).toEqual([500, 500, 202]);
+  expect(await control.ledger({ event: 'order.claimed' })).toHaveLength(1);
+});
+
+test('a fault on a repeated request does not change the reply that its key keeps', async () => {
+  const { api, control } = await start({ knobs: { idempotencyKeeps: 'all', settlementHeld: true } });
+  const { id } = (await api.create()).body;
+  const first = await api.execute(id, 'done');
+  for (const when of ['before', 'after'] as const) {
+    const action = { problem: { code: 'SERVICE_UNAVAILABLE', when } };
+    await control.armFault({ match: { operation: 'orders.execute' }, action });
+    expect((await api.execute(id, 'done')).status).toBe(503);
+    expect((await api.execute(id, 'done')).text).toBe(first.text);
+  }
+});
+
 test('after the window a key is forgotten: its repeat is a new request, and meets the claim', async () => {
   const { api, control } = await start({ timeScale: 10, knobs: { idempotencyWindowMs: 50_000, settlementHeld: true } });
   const { id } = (await api.create()).body;

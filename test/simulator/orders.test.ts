@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, expect, test } from '@jest/globals';
-import { idOf, PAIR, start, stopAll, USDC, USDT, until, untilStatus } from './support.ts';
+import { idOf, start, stopAll, USDC, USDT, until, untilStatus } from './support.ts';
 
 afterEach(stopAll);
 
@@ -221,21 +221,6 @@ test('an autoExecute order is claimed as soon as its source is funded, the oldes
   expect((await api.get(younger.id)).body).not.toHaveProperty('executionTrigger');
 });
 
-test('a create is refused on an account that was deactivated, on a wrong asset and on a malformed id', async () => {
-  const { api, control } = await start();
-  const wallet = (word: string, asset = USDC) => ({ type: 'wallet', id: idOf('wlt', word), asset });
-  const codeOf = async (extra: object) => (await api.create({ extra })).body.type;
-  await control.deactivateAccount(idOf('wlt', 'closed'));
-  expect(await codeOf({ destination: wallet('closed') })).toBe('DESTINATION_NOT_ACTIVATED');
-  expect(await codeOf({ source: wallet('closed', USDT) })).toBe('NON_CUSTODIAL_SOURCE_NOT_SUPPORTED');
-  expect((await api.call('GET', `/wallets/${idOf('wlt', 'closed')}`)).body.status).toBe('inactive');
-  await control.activateAccount(idOf('wlt', 'closed'));
-  expect(await codeOf({ destination: wallet('closed') })).toBe('conversion');
-  expect(await codeOf({ destination: wallet('any', USDT) })).toBe('QUOTE_ASSET_MISMATCH');
-  expect(await codeOf({ destination: { type: 'virtual_account', id: idOf('vac', 'a') } })).toBe('QUOTE_ASSET_MISMATCH');
-  expect(await codeOf({ destination: { ...wallet('any'), id: 'wlt_short' } })).toBe('INVALID_OID_FORMAT');
-});
-
 test('fiat is converted between virtual accounts', async () => {
   const { api } = await start();
   const body = { source: { code: 'USD' }, destination: { code: 'EUR' }, lockSide: 'source', amount: '1000' };
@@ -244,32 +229,6 @@ test('fiat is converted between virtual accounts', async () => {
   const order = await api.create({ optionId: quoteOptionId, extra: { source: side('usd'), destination: side('eur') } });
   expect([order.status, order.body.type]).toEqual([202, 'fiat_conversion']);
   expect(order.body.totalDebit).toEqual({ code: 'USD', amount: '1000.00' });
-});
-
-test('orders are found by reference, status and page', async () => {
-  const { api, control } = await start();
-  for (let n = 1; n <= 5; n += 1) await api.create({ reference: `list:g${n}` });
-  const first = (await api.call('GET', '/orders?limit=2')).body;
-  expect(first.data.map((order) => order.clientReferenceId)).toEqual(['list:g5', 'list:g4']);
-  expect(first.meta).toMatchObject({ mode: 'cursor', total: 5, previousCursor: null });
-  const second = (await api.call('GET', `/orders?limit=2&cursor=${first.meta.nextCursor}`)).body;
-  expect(second.data.map((order) => order.clientReferenceId)).toEqual(['list:g3', 'list:g2']);
-  const last = (await api.call('GET', `/orders?limit=2&cursor=${second.meta.nextCursor}`)).body;
-  expect([last.data.length, last.meta.nextCursor]).toEqual([1, null]);
-  const back = (await api.call('GET', `/orders?limit=2&direction=backward&cursor=${second.meta.previousCursor}`)).body;
-  expect(back.data).toEqual(first.data);
-
-  const one = (await api.call('GET', '/orders?clientReferenceId=list:g3')).body;
-  expect(one.data).toHaveLength(1);
-  await api.cancel(one.data[0].id);
-  expect((await api.call('GET', '/orders?status[]=cancelled')).body.meta.total).toBe(1);
-  expect((await api.call('GET', '/orders?clientReferenceId=nobody')).body.data).toEqual([]);
-  expect((await api.call('GET', '/orders?cursor=nonsense')).body.type).toBe('INVALID_CURSOR');
-  expect((await api.call('GET', '/orders?limit=101')).body.type).toBe('VALIDATION_ERROR');
-  expect((await api.call('GET', '/orders?colour=red')).body.errors[0].pointer).toBe('/colour');
-  expect((await api.call('GET', '/transactions')).body.errors[0].pointer).toBe('/type');
-  expect((await control.requestCounts({ operation: 'quotes.create' }))['quotes.create']).toBe(5);
-  expect((await control.requests({ operation: 'quotes.create' })).map((one) => one.pair)).toEqual(Array(5).fill(PAIR));
 });
 
 test('the sandbox calls fail a conversion, end a lock and fund an account', async () => {
@@ -286,17 +245,4 @@ test('the sandbox calls fail a conversion, end a lock and fund an account', asyn
   const path = `/sandbox/customers/${idOf('cus', 'a')}/wallets/${wallet}/deposits/simulate`;
   const funded = await api.call('POST', path, { body: { assetAmount: { ...USDT, amount: '2.5' } } });
   expect(funded.body.balances[0].available.amount).toBe('3.500000');
-});
-
-test('accounts are listed by the customer they belong to', async () => {
-  const { api, control } = await start();
-  const [customer, account] = [idOf('cus', 'list'), idOf('vac', 'list')];
-  await control.setAccount(account, { customerId: customer, balances: { USD: '12.50' } });
-  const { data } = (await api.call('GET', `/customers/${customer}/virtual-accounts`)).body;
-  expect(data).toHaveLength(1);
-  expect(data[0].balances[0].available).toEqual({ code: 'USD', amount: '12.50' });
-  expect((await api.call('GET', `/customers/${customer}/virtual-accounts/${account}`)).body.id).toBe(account);
-  const foreign = await api.call('GET', `/customers/${idOf('cus', 'other')}/virtual-accounts/${account}`);
-  expect(foreign.status).toBe(404);
-  expect((await api.call('GET', `/virtual-accounts/${idOf('vac', 'anybody')}`)).body.status).toBe('active');
 });

@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { price } from '../../simulator/core/pricing.ts';
-import { PAIR, start, stopAll, USDC, USDT } from './support.ts';
+import { idOf, PAIR, start, stopAll, USDC, USDT, untilStatus } from './support.ts';
 
 afterEach(stopAll);
 
@@ -57,6 +57,31 @@ test('a fee in the destination asset is taken from what arrives', () => {
   expect(quote.totalDebit.amount).toBe('20.000000');
   expect(quote.destinationAmount.amount).toBe('18.354000');
   expect(quote.recipientAmount.amount).toBe('18.254000');
+});
+
+test('an order and a quote can print what arrives before a fee in its asset is taken off; less arrives all the same', async () => {
+  const { api, control } = await start({ knobs: { fixedFeeIn: 'destination' } });
+  const [net, gross] = ['18.154250', '18.254250'];
+  const destination = idOf('wlt', 'destination');
+  await control.setBalance(destination, 'USDC.ethereum', '0');
+  const runs = [
+    { on: [], quoted: net, locked: net },
+    { on: ['quote'], quoted: gross, locked: net },
+    { on: ['order'], quoted: net, locked: gross },
+    { on: ['quote', 'order'], quoted: gross, locked: gross },
+  ] as const;
+  for (const { on, quoted, locked } of runs) {
+    await control.setKnobs({ grossAmountsOn: [...on] });
+    const option = await api.option();
+    expect([option.recipientAmount.amount, option.destinationAmount.amount]).toEqual([quoted, gross]);
+    const { body } = await api.create({ optionId: option.id });
+    expect([body.destinationAsset.amount, body.fees[0]?.assetAmount.amount]).toEqual([locked, '0.100000']);
+    await control.setKnobs({ grossAmountsOn: [] });
+    await api.execute(body.id);
+    await untilStatus(api, body.id, 'succeeded');
+  }
+  const { balances } = (await api.call('GET', `/wallets/${destination}`)).body;
+  expect(balances.find(({ available }) => available.code === 'USDC')?.available.amount).toBe('72.617000');
 });
 
 /** floor(x + 1/2) on integers alone: an independent reading of "round half up" at six decimals. */

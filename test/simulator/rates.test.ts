@@ -114,3 +114,9 @@ test('the configuration has a default for everything and names every fault of a 
   }
   expect(loadSimulatorConfig({ SIMULATOR_ALLOW_HTTP_WEBHOOKS: 'false' }).SIMULATOR_ALLOW_HTTP_WEBHOOKS).toBe(false);
 });
+
+test('the endpoint of the environment is held to the rule of every other: plain HTTP needs the flag', () => {
+  const endpoint = { SIMULATOR_WEBHOOK_SECRET: `whsec_${'d4'.repeat(32)}`, SIMULATOR_WEBHOOK_URL: 'http://127.0.0.1/' };
+  expect(() => loadSimulatorConfig(endpoint)).toThrow(/SIMULATOR_WEBHOOK_URL: .*SIMULATOR_ALLOW_HTTP_WEBHOOKS=true/);
+  expect(loadSimulatorConfig({ ...endpoint, SIMULATOR_ALLOW_HTTP_WEBHOOKS: 'true' })).toMatchObject(endpoint);
+});

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { appendFile, readFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { afterEach, expect, test } from '@jest/globals';
 import { openLedger } from '../../simulator/book/ledger.ts';
 import { createSimulatorControl } from '../../simulator/control.ts';
@@ -50,6 +51,16 @@ test('after a crash orders, used options, references and kept replies are as bef
   await untilStatus(api, created.body.id, 'succeeded');
   const seqs = (await control.ledger()).map(({ seq }) => seq);
   expect(seqs).toEqual(seqs.map((_, index) => index + 1));
+});
+
+test('a connection that has asked for nothing does not hold up a stop', async () => {
+  const { simulator, url } = await start();
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  await once(socket, 'connect');
+  const stopping = simulator.stop().then(() => 'stopped');
+  const late = new Promise((done) => setTimeout(() => done('late'), 1_000).unref());
+  expect(await Promise.race([stopping, late])).toBe('stopped');
+  socket.destroy();
 });
 
 test('what was not in the file when it crashed never happened for anybody', async () => {

@@ -39,7 +39,14 @@ export type Body = Order & {
 
 type Answer = { status: number; headers: Headers; text: string; body: Body };
 
-type CallOptions = { body?: unknown; key?: string | undefined; headers?: Record<string, string>; raw?: string };
+type CallOptions = {
+  body?: unknown;
+  key?: string | undefined;
+  headers?: Record<string, string>;
+  raw?: string;
+  /** Aborted, the caller goes away without its answer. */
+  signal?: AbortSignal;
+};
 
 export type Api = {
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
@@ -59,7 +66,8 @@ export function idOf(prefix: string, word: string): string {
 }
 
 function createApi(url: string): Api {
-  async function call(method: string, path: string, { body, key, headers, raw }: CallOptions = {}): Promise<Answer> {
+  async function call(method: string, path: string, options: CallOptions = {}): Promise<Answer> {
+    const { body, key, headers, raw, signal } = options;
     const sent = raw ?? (body === undefined ? undefined : JSON.stringify(body));
     const reply = await fetch(`${url}/v2${path}`, {
       method,
@@ -70,6 +78,7 @@ function createApi(url: string): Api {
         ...headers,
       },
       ...(sent === undefined ? {} : { body: sent }),
+      ...(signal === undefined ? {} : { signal }),
     });
     const text = await reply.text();
     const isJson = reply.headers.get('content-type')?.includes('json') === true && text !== '';
@@ -121,6 +130,7 @@ export async function start(options: Partial<SimulatorOptions> = {}): Promise<Ru
     apiKey: FULL_KEY,
     readOnlyKey: READ_ONLY_KEY,
     rates: { [PAIR]: '0.9150', 'USD-EUR': '0.92' },
+    allowHttpWebhooks: true, // Every receiver of a test is on this machine.
     log: createLog('error'),
     ...options,
     ledgerFile,

@@ -104,6 +104,15 @@ test('a request limit answers 429 with its headers', async () => {
   expect(refused?.headers.get('x-ratelimit-limit')).toBe('2');
 });
 
+test('a caller without a good key counts against no limit, and is told of its key', async () => {
+  const { api } = await start({ knobs: { requestsPerSecond: 1 } });
+  const keys = ['', 'nonsense', `ck_live_${'a1'.repeat(32)}`, `ck_sandbox_${'c3'.repeat(32)}`];
+  const read = (key: string) => api.call('GET', '/orders', { headers: { 'x-api-key': key } });
+  const answers = await Promise.all([...keys, ...keys, ...keys].map(read));
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401]));
+  expect((await api.call('GET', '/orders')).status).toBe(200);
+});
+
 test('a long reply is gzipped for whoever takes gzip', async () => {
   const { api } = await start();
   await Promise.all([1, 2, 3].map(() => api.create()));
