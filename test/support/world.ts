@@ -101,11 +101,13 @@ export async function createWorld(settings: Record<string, string> = {}): Promis
     TEMPORAL_METRICS_PORT: '0',
   };
   const userId = randomUUID();
-  const accounts = { 'USDT:ethereum': 'wlt', 'USDC:ethereum': 'wlt', USD: 'vac', EUR: 'vac' };
-  const accountArgs = Object.entries(accounts).flatMap(([asset, kind]) => [
-    '--account',
-    `${asset}=${kind}_${base62Id()}`,
-  ]);
+  const kinds = { 'USDT:ethereum': 'wlt', 'USDC:ethereum': 'wlt', USD: 'vac', EUR: 'vac' };
+  const accounts = Object.entries(kinds).map(([asset, kind]) => ({ asset, id: `${kind}_${base62Id()}` }));
+  const accountArgs = accounts.flatMap((account) => ['--account', `${account.asset}=${account.id}`]);
+  // Conduit knows these accounts for these assets, and no others: money that takes another way is refused.
+  for (const { id: accountId, asset } of accounts)
+    await simulator.setAccount(accountId, { assets: [asset.replace(':', '.')] });
+  await simulator.setKnobs({ unknownAccounts: 'refuse' });
   await runProductCommand('admin', ['user', 'add', '--id', userId, ...accountArgs], env);
   const apiKey = await runProductCommand('admin', ['key', 'add', '--user', userId], env);
 
