@@ -42,7 +42,8 @@ export const ENV_SCHEMA = z.object({
     .string()
     .regex(/^whsec_[0-9A-Za-z]+(,whsec_[0-9A-Za-z]+)*$/, 'must be whsec_…, several joined by commas')
     .optional(),
-  CONDUIT_TIMEOUT_MS: integer(10_000, 100, 60_000),
+  // Ten seconds at most: what waits for a call (a pause, a stop, an answer to a client) was measured for that.
+  CONDUIT_TIMEOUT_MS: integer(10_000, 100, 10_000),
   CONDUIT_CONNECT_TIMEOUT_MS: integer(1_000, 50, 10_000),
   CONDUIT_CALLS_PER_SECOND: integer(10, 1, 1_000),
   HOST: z.string().default('127.0.0.1'),

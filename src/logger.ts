@@ -32,21 +32,24 @@ export const LOG_EVENTS = [
   'pause_lifted',
   'dependency_unavailable',
   'dependency_recovered',
+  'temporal_logged',
   'alert',
   'page',
 ] as const;
 
 /** JSON lines on standard output. Fields use snake_case: order_id, attempt, status, workflow_id, duration_ms, code … */
 export function createLogger(service: string, level: string): Logger {
-  return pino({
+  const options = {
     level,
     base: { service },
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
+    formatters: { level: (label: string) => ({ level: label }) },
     // Nothing that carries a secret should ever be logged; what slips into a field of these names is cut out.
     redact: {
       paths: ['*.authorization', '*.apiKey', '*.secret', '*.password', 'authorization', 'apiKey', 'secret'],
       censor: '[cut]',
     },
-  });
+  };
+  // Node's own stream and not pino's: that one retries for ever, at the end of the process too, when its reader has gone.
+  return pino(options, process.stdout);
 }

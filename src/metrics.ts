@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import { ORDER_STATUSES } from './domain/order.ts';
+import { isTerminalOrder, ORDER_STATUSES } from './domain/order.ts';
 
 /** Why a person is called, a closed list: each has its page in docs/operations.md. */
 export const PAGES = [
@@ -34,106 +34,120 @@ export type Alert = (typeof ALERTS)[number];
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20];
 
-/** The metrics of one process, on a registry of its own. Labels come from closed sets only: never an id. */
-export function createMetrics(service: string) {
+export type Service = 'api' | 'bridge' | 'worker';
+
+/**
+ * The metrics of one process, on a registry of its own, which shows those that this process measures and no others: a gauge that
+ * nobody sets reads as a zero that somebody measured. Labels come from closed sets only: never an id.
+ */
+export function createMetrics(service: Service) {
   const registry = new Registry();
   registry.setDefaultLabels({ service });
   collectDefaultMetrics({ register: registry });
-  const registers = [registry];
+  const shownBy = (...services: Service[]) => (services.includes(service) ? [registry] : []);
   const metrics = {
     registry,
     orders: new Counter({
       name: 'orders_total',
       help: 'Orders by what became of them',
       labelNames: ['outcome'],
-      registers,
+      registers: shownBy('api', 'bridge', 'worker'),
     }),
     looks: new Counter({
       name: 'order_looks_total',
       help: 'Firm looks by verdict',
       labelNames: ['verdict'],
-      registers,
+      registers: shownBy('worker'),
     }),
     httpSeconds: new Histogram({
       name: 'http_request_seconds',
       help: 'API latency',
       labelNames: ['route', 'method', 'status'],
       buckets: SECONDS,
-      registers,
+      registers: shownBy('api'),
     }),
     conduitSeconds: new Histogram({
       name: 'conduit_call_seconds',
       help: 'Calls to Conduit',
       labelNames: ['endpoint', 'class'],
       buckets: SECONDS,
-      registers,
+      registers: shownBy('api', 'worker'),
     }),
-    outboxPending: new Gauge({ name: 'outbox_pending', help: 'Unpublished messages', registers }),
+    outboxPending: new Gauge({ name: 'outbox_pending', help: 'Unpublished messages', registers: shownBy('bridge') }),
     outboxLagSeconds: new Gauge({
       name: 'outbox_lag_seconds',
       help: 'Age of the oldest unpublished message',
-      registers,
+      registers: shownBy('bridge'),
     }),
     messages: new Counter({
       name: 'bridge_messages_total',
       help: 'Pub/Sub messages by what was done',
       labelNames: ['topic', 'result'],
-      registers,
+      registers: shownBy('bridge'),
     }),
     bridgePaused: new Gauge({
       name: 'bridge_paused',
       help: '1 while the bridge takes no messages, because what they need is away',
-      registers,
+      registers: shownBy('bridge'),
     }),
-    openOrders: new Gauge({ name: 'open_orders', help: 'Open orders', labelNames: ['pair', 'status'], registers }),
+    openOrders: new Gauge({
+      name: 'open_orders',
+      help: 'Open orders',
+      labelNames: ['pair', 'status'],
+      registers: shownBy('worker'),
+    }),
     watcherTickAgeSeconds: new Gauge({
       name: 'rate_watch_tick_age_seconds',
       help: 'Age of the newest observation of a pair with open orders',
       labelNames: ['pair'],
-      registers,
+      registers: shownBy('worker'),
     }),
-    attemptsUnknown: new Gauge({ name: 'attempts_unknown', help: 'Attempts with an unresolved send', registers }),
+    attemptsUnknown: new Gauge({
+      name: 'attempts_unknown',
+      help: 'Attempts with an unresolved send',
+      registers: shownBy('worker'),
+    }),
     attemptsUnknownOldestSeconds: new Gauge({
       name: 'attempts_unknown_oldest_seconds',
       help: 'Age of the oldest unresolved send',
-      registers,
+      registers: shownBy('worker'),
     }),
     executingOldestSeconds: new Gauge({
       name: 'executing_oldest_seconds',
       help: 'Age of the oldest executing order',
-      registers,
+      registers: shownBy('worker'),
     }),
     orphansOpen: new Gauge({
       name: 'orphans_open',
       help: 'Provider orders of closed attempts that are followed',
-      registers,
+      registers: shownBy('worker'),
     }),
-    pausesActive: new Gauge({ name: 'pauses_active', help: 'Pauses in force', registers }),
+    pausesActive: new Gauge({ name: 'pauses_active', help: 'Pauses in force', registers: shownBy('worker') }),
     disagreements: new Gauge({
       name: 'reconcile_disagreements',
       help: 'Orders whose row and run told different stories at the last pass',
-      registers,
+      registers: shownBy('worker'),
     }),
-    pages: new Counter({ name: 'pages_total', help: 'A person is needed', labelNames: ['page'], registers }),
+    pages: new Counter({
+      name: 'pages_total',
+      help: 'A person is needed',
+      labelNames: ['page'],
+      registers: shownBy('worker'),
+    }),
     alerts: new Counter({
       name: 'alerts_total',
       help: 'Something to look at in working hours',
       labelNames: ['alert'],
-      registers,
+      registers: shownBy('api', 'bridge', 'worker'),
     }),
     clockSkewSeconds: new Gauge({
       name: 'clock_skew_seconds',
       help: "PostgreSQL's clock minus Conduit's Date header",
-      registers,
+      registers: shownBy('worker'),
     }),
   };
   // Series exist from the start, so that a rate over them is right at the first event.
-  for (const outcome of [
-    'created',
-    ...ORDER_STATUSES.filter((status) => /^(executed|expired|cancelled|failed)$/.test(status)),
-  ]) {
-    metrics.orders.inc({ outcome }, 0);
-  }
+  for (const outcome of ['created', ...ORDER_STATUSES.filter(isTerminalOrder)]) metrics.orders.inc({ outcome }, 0);
   for (const page of PAGES) metrics.pages.inc({ page }, 0);
   for (const alert of ALERTS) metrics.alerts.inc({ alert }, 0);
   return metrics;

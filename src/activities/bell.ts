@@ -1,6 +1,6 @@
 import { markRung, unrungAlarms } from '../db/alarms.ts';
 import type { Database } from '../db/client.ts';
-import type { OrderStatus } from '../domain/order.ts';
+import { isTerminalOrder, type OrderStatus } from '../domain/order.ts';
 import type { Logger } from '../logger.ts';
 import type { Alert, Metrics, Page } from '../metrics.ts';
 
@@ -21,7 +21,7 @@ export function createBell(log: Logger, metrics: Metrics): Bell {
     log,
     recorded(kind, to, from, fields) {
       log.info({ event: 'order_recorded', record: kind, ...fields }, `${from} → ${to}`);
-      if (to !== from && /^(executed|expired|cancelled|failed)$/.test(to)) metrics.orders.inc({ outcome: to });
+      if (to !== from && isTerminalOrder(to)) metrics.orders.inc({ outcome: to });
     },
     looked(verdict, fields) {
       log.info({ event: 'order_looked', verdict, ...fields }, `firm look: ${verdict}`);

@@ -4,14 +4,15 @@ import helmet from 'helmet';
 import type { OrderCache, UserCache } from '../clients/redis-cache.ts';
 import type { Database } from '../db/client.ts';
 import type { OrderSnapshot } from '../db/order-snapshots.ts';
-import { closeGate } from '../db/rate-watch.ts';
+import { closeGate, newestObservation } from '../db/rate-watch.ts';
+import type { SanityBounds } from '../domain/rate-sanity.ts';
 import type { Timing } from '../domain/timing.ts';
 import type { Logger } from '../logger.ts';
 import type { Metrics } from '../metrics.ts';
 import { createAcceptOrder, type OrderLimits } from './accept-order.ts';
 import { createCreationQuotes, type RequestQuote } from './creation-quotes.ts';
 import { ordersRouter } from './orders.ts';
-import { answerProblem, answerWithin, noSuchRoute } from './problem.ts';
+import { answerProblem, answerWithin, noSuchRoute, refuseExpectations } from './problem.ts';
 import { requestLog } from './request-log.ts';
 import { webhooksRouter } from './webhooks.ts';
 
@@ -22,9 +23,10 @@ export interface ApiDeps {
   readonly requestQuote: RequestQuote;
   readonly limits: OrderLimits;
   readonly timing: Timing;
+  readonly sanity: SanityBounds;
   readonly rateRefreshMs: number;
   readonly webhookSecrets: readonly string[];
-  /** Wall-clock time in milliseconds, for the age of a webhook's signature. */
+  /** Wall-clock time in milliseconds, for the age of a webhook's signature and of a rate. */
   readonly now: () => number;
   /** Whether the database answers. */
   readonly isReady: () => Promise<boolean>;
@@ -35,6 +37,8 @@ export interface ApiDeps {
 }
 
 const READY_DEADLINE_MS = 2_000;
+/** A rate that nobody has watched for a month says nothing against today's: the first order's watcher then judges, and calls a person. */
+const BASELINE_MS = 30 * 86_400_000;
 
 /** The HTTP API as an Express application that listens nowhere yet. */
 export function createApi(deps: ApiDeps): Express {
@@ -42,11 +46,17 @@ export function createApi(deps: ApiDeps): Express {
   const quoteFor = createCreationQuotes({
     requestQuote: deps.requestQuote,
     closeGate: (forMs) => closeGate(db, forMs),
+    lastGoodRate: async (pair) => {
+      const newest = await newestObservation(db, pair);
+      return newest && deps.now() - newest.observedAt <= BASELINE_MS ? newest.referenceRate : null;
+    },
+    sanity: deps.sanity,
     rateRefreshMs: deps.rateRefreshMs,
   });
   const acceptOrder = createAcceptOrder({ db, users: deps.users, quoteFor, limits: deps.limits, metrics });
 
   const app = express();
+  app.disable('x-powered-by');
   app.set('query parser', 'simple');
   // An ETag of an order would be the hash of what was just serialised: work without use.
   app.set('etag', false);
@@ -59,7 +69,7 @@ export function createApi(deps: ApiDeps): Express {
     res.status(isReady ? 200 : 503).json({ status: isReady ? 'ready' : 'not_ready' });
   });
   app.use(requestLog(log, metrics));
-  app.use(helmet(), answerWithin(deps.answerDeadlineMs));
+  app.use(helmet(), answerWithin(deps.answerDeadlineMs), refuseExpectations);
   app.use(ordersRouter({ db, orderCache: deps.orderCache, acceptOrder, timing: deps.timing, metrics }));
   app.use(webhooksRouter({ db, secrets: deps.webhookSecrets, now: deps.now, metrics }));
   app.use(noSuchRoute);

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { type Asset, type AssetFault, decimalsOf, pairText, parseAsset, sameAsset } from '../domain/assets.ts';
 import { Decimal, digitsOf, isPlainDecimal } from '../domain/decimal.ts';
-import { DomainError, type FieldFault } from '../domain/errors.ts';
+import { DomainError } from '../domain/errors.ts';
+import { isUuid } from '../domain/ids.ts';
 import type { Direction, Instant } from '../domain/order.ts';
 
 /** A request for an order whose every field is well-formed. What hangs on time, limits and rates is not judged yet. */
@@ -50,7 +51,7 @@ const BODY = z.strictObject({
     /^[A-Za-z0-9_.:-]{1,128}$/,
     'must be 1 to 128 characters out of A-Z a-z 0-9 _ . : -',
   ),
-  user_id: text('a UUID').regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, 'must be a UUID'),
+  user_id: text('a UUID').refine(isUuid, 'must be a UUID'),
   expires_at: text('a time').refine(
     (value) => parseTime(value) !== null,
     'must be RFC 3339 in UTC, as 2031-01-31T10:00:00Z',
@@ -85,8 +86,10 @@ export function parseCreateOrder(body: unknown): CreateOrder {
 }
 
 /** A wrong field, and what it is called when nothing else is wrong. */
-interface BodyFault extends FieldFault {
+interface BodyFault {
   readonly code: 'validation_failed' | 'unsupported_asset' | 'same_asset';
+  readonly pointer: string;
+  readonly detail: string;
 }
 
 function refusal(faults: readonly BodyFault[]): DomainError {
@@ -108,8 +111,8 @@ function invalid(pointer: string, detail: string): BodyFault {
   return { code: 'validation_failed', pointer, detail };
 }
 
-/** By RFC 6901. */
-function escapePointer(part: string): string {
+/** One part of a JSON pointer, by RFC 6901. */
+export function escapePointer(part: string): string {
   return part.replaceAll('~', '~0').replaceAll('/', '~1');
 }
 

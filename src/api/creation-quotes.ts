@@ -1,6 +1,7 @@
 import type { ConduitClient, QuoteReply } from '../clients/conduit/client.ts';
 import { Decimal } from '../domain/decimal.ts';
 import { type QuoteFault, type QuoteRequest, readQuote } from '../domain/quote.ts';
+import { judgeRate, type SanityBounds } from '../domain/rate-sanity.ts';
 import type { QuoteReading } from './order-terms.ts';
 
 export type RequestQuote = ConduitClient['requestQuote'];
@@ -8,7 +9,7 @@ export type RequestQuote = ConduitClient['requestQuote'];
 /** `isOwn`: for exactly the amount asked for, and just now. */
 export type CreationQuote =
   | { readonly kind: 'quoted'; readonly reading: QuoteReading; readonly isOwn: boolean }
-  | { readonly kind: 'unusable'; readonly fault: QuoteFault | 'no_option' }
+  | { readonly kind: 'unusable'; readonly fault: QuoteFault | 'no_option' | 'absurd_rate' }
   | Exclude<QuoteReply, { kind: 'quoted' }>;
 
 export interface QuoteWish extends QuoteRequest {
@@ -23,6 +24,9 @@ export interface CreationQuotesDeps {
   readonly requestQuote: RequestQuote;
   /** Tells everybody not to call the provider for a while. */
   readonly closeGate: (forMs: number) => Promise<void>;
+  /** The pair's newest reference rate that the watchers found good; null when there is none that still says anything. */
+  readonly lastGoodRate: (pair: string) => Promise<string | null>;
+  readonly sanity: SanityBounds;
   /** Interval of the watchers' quotes: a borrowed one is at most this old. */
   readonly rateRefreshMs: number;
 }
@@ -45,7 +49,8 @@ const MAX_KEPT_PER_PAIR = 8;
  * Quotes for orders that are being placed. A burst of them shares few calls: who comes while a quote for about its amount is under
  * way waits for that one, and a quote is kept for an interval. Only in this process: nothing but calls is lost with it.
  */
-export function createCreationQuotes({ requestQuote, closeGate, rateRefreshMs }: CreationQuotesDeps) {
+export function createCreationQuotes(deps: CreationQuotesDeps) {
+  const { requestQuote, closeGate, rateRefreshMs } = deps;
   const keptByPair = new Map<string, Kept[]>();
   const flightsByPair = new Map<string, Set<Flight>>();
 
@@ -81,7 +86,7 @@ export function createCreationQuotes({ requestQuote, closeGate, rateRefreshMs }:
     const flights = flightsByPair.get(pair) ?? new Set();
     flightsByPair.set(pair, flights);
     const askedAt = performance.now();
-    const flight = { amount, landed: call({ from, to, amount }) };
+    const flight = { amount, landed: call(pair, { from, to, amount }) };
     flights.add(flight);
     try {
       const quote = await flight.landed;
@@ -92,7 +97,7 @@ export function createCreationQuotes({ requestQuote, closeGate, rateRefreshMs }:
     }
   }
 
-  async function call(request: QuoteRequest): Promise<CreationQuote> {
+  async function call(pair: string, request: QuoteRequest): Promise<CreationQuote> {
     const reply = await requestQuote(request);
     if (reply.kind === 'rate_limited') await closeGate(reply.retryAfterMs);
     if (reply.kind !== 'quoted') return reply;
@@ -101,6 +106,9 @@ export function createCreationQuotes({ requestQuote, closeGate, rateRefreshMs }:
     // Conduit dates its quote, so the age is told by its own clock where it sent one.
     const read = readQuote(option, request, reply.serverDate ?? Date.now(), 2 * rateRefreshMs);
     if (typeof read === 'string') return { kind: 'unusable', fault: read };
+    // Before anything of the order is held against it: under an absurd rate every target looks implausible.
+    const verdict = judgeRate(read.shape.referenceRate, await deps.lastGoodRate(pair), deps.sanity);
+    if (verdict === 'absurd') return { kind: 'unusable', fault: 'absurd_rate' };
     return { kind: 'quoted', reading: { quoteId: option.quoteId, ...read }, isOwn: true };
   }
 

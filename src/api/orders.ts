@@ -1,4 +1,4 @@
-import express, { type Request, type Response, Router } from 'express';
+import { type Request, type Response, Router } from 'express';
 import { z } from 'zod';
 import type { OrderCache } from '../clients/redis-cache.ts';
 import { type CancelResult, cancelOrder } from '../db/cancel.ts';
@@ -6,12 +6,14 @@ import { type Database, isDatabaseUnavailable } from '../db/client.ts';
 import { type EventRow, listEvents } from '../db/events.ts';
 import { loadOrderSnapshot, type OrderSnapshot } from '../db/order-snapshots.ts';
 import { DomainError } from '../domain/errors.ts';
+import { isUuid } from '../domain/ids.ts';
 import type { Timing } from '../domain/timing.ts';
 import type { Metrics } from '../metrics.ts';
 import type { AcceptedOrder } from './accept-order.ts';
-import { actsFor, authenticate } from './auth.ts';
+import { actsFor, authenticate, authenticateReader } from './auth.ts';
 import type { CreateOrder } from './create-order.ts';
 import { parseCreateOrder } from './create-order.ts';
+import { readJsonBody } from './json-body.ts';
 import { orderView, showTime } from './order-view.ts';
 
 export interface OrdersDeps {
@@ -29,7 +31,7 @@ const MAX_EVENTS_PER_PAGE = 500;
 /** Placing, reading and cancelling orders. */
 export function ordersRouter(deps: OrdersDeps): Router {
   const { db, orderCache } = deps;
-  const readBody = [requireJson, express.json({ limit: BODY_LIMIT, inflate: false })];
+  const readBody = readJsonBody(BODY_LIMIT);
 
   async function create(req: Request, res: Response): Promise<void> {
     const wanted = parseCreateOrder(req.body);
@@ -89,12 +91,14 @@ export function ordersRouter(deps: OrdersDeps): Router {
     { mayBeCached }: { mayBeCached: boolean },
   ): Promise<OrderSnapshot> {
     const id = parseOrderId(req.params['id']);
-    const principal = await authenticate(db, req.get('authorization'));
-    const cached = mayBeCached ? await orderCache.read(id) : null;
-    const order = cached ?? (await loadOrderSnapshot(db, id));
-    if (!order || !actsFor(principal, order.userId)) throw notFound();
+    const reader = await authenticateReader(db, req.get('authorization'), id);
+    const cached = mayBeCached && reader.orderVersion !== null ? await orderCache.read(id) : null;
+    // A Redis that was away while the order went on still holds what it was before: no answer may contradict a later one.
+    const isPresent = cached !== null && cached.version === reader.orderVersion;
+    const order = isPresent ? cached : await loadOrderSnapshot(db, id);
+    if (!order || !actsFor(reader, order.userId)) throw notFound();
     res.locals['orderId'] = id;
-    if (mayBeCached && !cached) await orderCache.write(order);
+    if (mayBeCached && !isPresent) await orderCache.write(order);
     return order;
   }
 
@@ -117,34 +121,40 @@ export function ordersRouter(deps: OrdersDeps): Router {
     .post('/orders/:id/cancel', cancel);
 }
 
-function requireJson(req: Request, _res: Response, next: (error?: unknown) => void): void {
-  if (req.is('application/json')) next();
-  else next(new DomainError('unsupported_media_type', 'send the body as Content-Type: application/json'));
-}
-
 function notFound(): DomainError {
   return new DomainError('order_not_found', 'there is no such order, or it is not yours');
 }
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
 function parseOrderId(id: unknown): string {
-  if (typeof id === 'string' && UUID.test(id)) return id.toLowerCase();
-  throw new DomainError('validation_failed', 'the order id in the path is not a UUID');
+  if (typeof id === 'string' && isUuid(id)) return id.toLowerCase();
+  const fields = [{ parameter: 'id', detail: 'must be a UUID' }];
+  throw new DomainError('validation_failed', 'the order id in the path is not a UUID', { fields });
+}
+
+/** Written plainly: coercion would read nothing as 0, and `1e2` or `0x64` as a hundred. */
+function wholeNumber(min: number, max: number) {
+  const message = `must be a whole number from ${min} to ${max}, given once`;
+  return z
+    .string({ error: message })
+    .regex(/^\d{1,10}$/, message)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, message);
 }
 
 const PAGE = z.strictObject({
-  after: z.coerce.number().int().min(0).max(2_147_483_647).default(0),
-  limit: z.coerce.number().int().min(1).max(MAX_EVENTS_PER_PAGE).default(EVENTS_PER_PAGE),
+  after: wholeNumber(0, 2_147_483_647).default(0),
+  limit: wholeNumber(1, MAX_EVENTS_PER_PAGE).default(EVENTS_PER_PAGE),
 });
 
 function parsePage(query: unknown): z.infer<typeof PAGE> {
   const parsed = PAGE.safeParse(query);
   if (parsed.success) return parsed.data;
-  throw new DomainError(
-    'validation_failed',
-    `"after" is an event's number, "limit" is from 1 to ${MAX_EVENTS_PER_PAGE}`,
+  const fields = parsed.error.issues.flatMap((issue) =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map((key) => ({ parameter: key, detail: 'is not a parameter of this page' }))
+      : [{ parameter: String(issue.path[0]), detail: issue.message }],
   );
+  throw new DomainError('validation_failed', 'the query has wrong parameters; each is named', { fields });
 }
 
 function eventView({ number, event, status, reason, actor, attempt, detail, occurredAt }: EventRow) {

@@ -7,6 +7,9 @@ const STATUS_BY_CODE: Record<ErrorCode, number> = {
   malformed_json: 400,
   unsupported_media_type: 415,
   body_too_large: 413,
+  headers_too_large: 431,
+  expectation_failed: 417,
+  request_timeout: 408,
   validation_failed: 400,
   unsupported_asset: 400,
   same_asset: 400,
@@ -35,6 +38,9 @@ const TITLE_BY_CODE: Record<ErrorCode, string> = {
   malformed_json: 'The body is not JSON',
   unsupported_media_type: 'The body must be application/json in UTF-8, not compressed',
   body_too_large: 'The body is too large',
+  headers_too_large: 'The request line and its headers are too large',
+  expectation_failed: 'What the Expect header asks for cannot be done',
+  request_timeout: 'The request did not come in time',
   validation_failed: 'The request is not valid',
   unsupported_asset: 'The asset is not supported',
   same_asset: 'Both sides are the same asset',
@@ -75,6 +81,13 @@ interface Problem {
   readonly request_id: string;
 }
 
+/** Only `100-continue` can be done, and Node has done it before this is asked. */
+export const refuseExpectations: RequestHandler = (req, _res, next) => {
+  const expected = req.get('expect');
+  if (expected === undefined || /^100-continue$/i.test(expected)) next();
+  else next(new DomainError('expectation_failed', 'only "Expect: 100-continue" is understood'));
+};
+
 export const noSuchRoute: RequestHandler = (_req, _res, next) => {
   next(new DomainError('route_not_found', 'no such method and path'));
 };
@@ -110,13 +123,13 @@ export const answerProblem: ErrorRequestHandler = (thrown: unknown, req, res, _n
   sendProblem(res, typeof req.id === 'string' ? req.id : '', error);
 };
 
-function sendProblem(res: Response, requestId: string, error: DomainError): void {
+/** What is sent as {@link PROBLEM_TYPE}. */
+export function problemOf(error: DomainError, requestId: string): Problem {
   const { code, providerCode, orderStatus, fields } = error;
-  const status = STATUS_BY_CODE[code];
-  const problem: Problem = {
+  return {
     type: `urn:conduitpay:problem:${code}`,
     title: TITLE_BY_CODE[code],
-    status,
+    status: STATUS_BY_CODE[code],
     detail: error.message,
     code,
     ...(fields.length > 0 ? { errors: fields } : {}),
@@ -124,10 +137,18 @@ function sendProblem(res: Response, requestId: string, error: DomainError): void
     ...(orderStatus === null ? {} : { order_status: orderStatus }),
     request_id: requestId,
   };
+}
+
+export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
+
+function sendProblem(res: Response, requestId: string, error: DomainError): void {
+  const { code } = error;
+  const problem = problemOf(error, requestId);
+  const { status } = problem;
   if (status === 503) res.set('Retry-After', String(Math.ceil((error.retryAfterMs ?? DEFAULT_RETRY_AFTER_MS) / 1_000)));
   if (code === 'unauthenticated') res.set('WWW-Authenticate', 'Bearer');
   res.locals['code'] = code;
-  res.status(status).type('application/problem+json').send(JSON.stringify(problem));
+  res.status(status).type(PROBLEM_TYPE).send(JSON.stringify(problem));
 }
 
 /** What body-parser and the router throw, by the words they use themselves. */

@@ -5,6 +5,7 @@ import { receiveEvent } from '../db/inbox.ts';
 import { DomainError } from '../domain/errors.ts';
 import { orderIdOfReference } from '../domain/ids.ts';
 import type { Metrics } from '../metrics.ts';
+import { depthOf } from './json-text.ts';
 
 export interface WebhooksDeps {
   readonly db: Database;
@@ -15,6 +16,8 @@ export interface WebhooksDeps {
 }
 
 const BODY_LIMIT = '256kb';
+/** Conduit's deepest events have four levels; PostgreSQL and JSON.stringify give up on thousands. */
+const MAX_DEPTH = 100;
 /** Beginnings that follow from our own requests: asking Conduit about each would only spend calls. */
 const BEGINNINGS = new Set(['order.created', 'transaction.created', 'transaction.processing']);
 /** Ends of a transaction that take back what an executed order was told. */
@@ -35,6 +38,7 @@ export function webhooksRouter({ db, secrets, now, metrics }: WebhooksDeps): Rou
     const event = parseWebhookEvent(rawBody);
     const received =
       event &&
+      depthOf(rawBody.toString('utf8')) <= MAX_DEPTH &&
       (await receiveEvent(db, {
         eventId: event.id,
         type: event.type,
@@ -61,5 +65,7 @@ export function webhooksRouter({ db, secrets, now, metrics }: WebhooksDeps): Rou
     res.json({ received: true });
   }
 
-  return Router().post('/webhooks/conduit', express.raw({ type: () => true, limit: BODY_LIMIT }), receive);
+  // Not inflated: what is signed are the bytes on the wire, and so many of them.
+  const readBody = express.raw({ type: () => true, limit: BODY_LIMIT, inflate: false });
+  return Router().post('/webhooks/conduit', readBody, receive);
 }

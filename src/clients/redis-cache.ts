@@ -14,7 +14,10 @@ redis.call('hset', KEYS[1], 'version', ARGV[1], ARGV[2], ARGV[3])
 redis.call('pexpire', KEYS[1], ARGV[4])
 return 1`;
 
-/** `order:cache:{order_id}`: orders as last read, for 30 seconds. For answers to reads only; no decision looks here. */
+/**
+ * `order:cache:{order_id}`: orders as last read, for 30 seconds. For answers to reads only, and only while the row has the same
+ * version; no decision looks here.
+ */
 export interface OrderCache<Snapshot> {
   /** Null when it is not there, or Redis is away. */
   read(orderId: string): Promise<Snapshot | null>;

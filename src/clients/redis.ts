@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis';
+import { Redis, ReplyError } from 'ioredis';
 import type { Logger } from '../logger.ts';
 
 /**
@@ -14,12 +14,14 @@ export interface GuardedRedis {
 const COMMAND_TIMEOUT_MS = 100;
 const CONNECT_TIMEOUT_MS = 1_000;
 const MAX_RECONNECT_DELAY_MS = 2_000;
-/** After this many failures in a row Redis is left alone for a while, so that one that hangs costs a request at most a few time-outs. */
+/** After this many failures Redis is left alone for a while, so that one that hangs costs a request at most a few time-outs. */
 const FAILURES_TO_OPEN = 3;
 const OPEN_MS = 1_000;
+/** Failures are forgotten after so long without one, and not by a success: a Redis that is full or read-only still answers reads. */
+const QUIET_MS = 10_000;
 
 /** Connects in the background; the first commands may find it not there yet. */
-export function connectRedis(url: string, log: Logger): GuardedRedis {
+export function connectRedis(url: string, log: Logger, quietMs = QUIET_MS): GuardedRedis {
   const redis = new Redis(url, {
     commandTimeout: COMMAND_TIMEOUT_MS,
     connectTimeout: CONNECT_TIMEOUT_MS,
@@ -31,11 +33,12 @@ export function connectRedis(url: string, log: Logger): GuardedRedis {
   });
   // Without a listener ioredis prints each lost connection itself; `run` says it once, where it matters.
   redis.on('error', () => {});
-  return guardRedis(redis, log);
+  return guardRedis(redis, log, quietMs);
 }
 
-function guardRedis(redis: Redis, log: Logger): GuardedRedis {
-  let failuresInARow = 0;
+function guardRedis(redis: Redis, log: Logger, quietMs: number): GuardedRedis {
+  let failures = 0;
+  let lastFailureAt = 0;
   let closedUntil = 0;
 
   return {
@@ -43,17 +46,18 @@ function guardRedis(redis: Redis, log: Logger): GuardedRedis {
       if (performance.now() < closedUntil) return fallback;
       try {
         const reply = await command(redis);
-        if (failuresInARow > 0) log.info({ event: 'dependency_recovered', dependency: 'redis' }, 'Redis answers again');
-        failuresInARow = 0;
+        if (failures > 0 && performance.now() - lastFailureAt >= quietMs) {
+          log.info({ event: 'dependency_recovered', dependency: 'redis' }, 'Redis does what it is asked again');
+          failures = 0;
+        }
         return reply;
-      } catch (err) {
-        failuresInARow += 1;
-        if (failuresInARow >= FAILURES_TO_OPEN) closedUntil = performance.now() + OPEN_MS;
-        if (failuresInARow === 1) {
-          log.warn(
-            { event: 'dependency_unavailable', dependency: 'redis', err },
-            'Redis does not answer; going on without',
-          );
+      } catch (error) {
+        failures += 1;
+        lastFailureAt = performance.now();
+        if (failures >= FAILURES_TO_OPEN) closedUntil = lastFailureAt + OPEN_MS;
+        if (failures === 1) {
+          const fields = { event: 'dependency_unavailable', dependency: 'redis', ...shownOf(error) };
+          log.warn(fields, 'Redis does not do what it is asked; going on without');
         }
         return fallback;
       }
@@ -61,5 +65,17 @@ function guardRedis(redis: Redis, log: Logger): GuardedRedis {
     close() {
       redis.disconnect();
     },
+  };
+}
+
+/** An error of Redis carries the whole command, and with it an order: only its name is for the log. */
+function shownOf(error: unknown): { error: string; command?: string } {
+  if (!(error instanceof Error)) return { error: 'not an error' };
+  const { command } = error as { command?: { name?: unknown } };
+  // Redis repeats the beginning of a command that it does not know.
+  const message = error.message.replace(/,? with args beginning with:.*/s, '');
+  return {
+    error: `${error.name}: ${message}`,
+    ...(error instanceof ReplyError && typeof command?.name === 'string' ? { command: command.name } : {}),
   };
 }

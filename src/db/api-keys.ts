@@ -1,5 +1,5 @@
 import type { Instant } from '../domain/order.ts';
-import { type Database, inTransaction, type Sql } from './client.ts';
+import type { Sql } from './client.ts';
 
 /** Whom a key acts for: one user, or with null any (a service's key). */
 export interface Principal {
@@ -19,8 +19,12 @@ export interface ApiKeyRow extends Principal {
   readonly revokedAt: Instant | null;
 }
 
-export async function insertApiKey(sql: Sql, { hash, prefix, userId }: NewApiKey): Promise<void> {
-  await sql`insert into api_keys (key_hash, prefix, user_id) values (decode(${hash}, 'hex'), ${prefix}, ${userId})`;
+/** Whether the key was kept: not when a live key begins the same, because then no prefix would tell the two apart. */
+export async function insertApiKey(sql: Sql, { hash, prefix, userId }: NewApiKey): Promise<boolean> {
+  const inserted = await sql`
+    insert into api_keys (key_hash, prefix, user_id) values (decode(${hash}, 'hex'), ${prefix}, ${userId})
+    on conflict (prefix) where revoked_at is null do nothing`;
+  return inserted.count === 1;
 }
 
 /** Whom the key with this hash acts for; null when it is unknown or revoked. */
@@ -30,22 +34,30 @@ export async function findPrincipal(sql: Sql, hash: string): Promise<Principal |
   return row ?? null;
 }
 
+/** A principal, and the present version of the order that it asks for; null when there is no such order. */
+export interface Reader extends Principal {
+  readonly orderVersion: number | null;
+}
+
+/** As {@link findPrincipal}, with the order's version from the same statement: what a cache shows is held against it. */
+export async function findReader(sql: Sql, hash: string, orderId: string): Promise<Reader | null> {
+  const [row] = await sql<Reader[]>`
+    select user_id, (select version from orders where order_id = ${orderId}) as order_version
+    from api_keys where key_hash = decode(${hash}, 'hex') and revoked_at is null`;
+  return row ?? null;
+}
+
 export async function listApiKeys(sql: Sql): Promise<ApiKeyRow[]> {
   return sql<ApiKeyRow[]>`select prefix, user_id, created_at, revoked_at from api_keys order by created_at`;
 }
 
-/** `ambiguous`: several live keys begin so, and none was revoked. */
-export type Revocation = 'revoked' | 'already_revoked' | 'unknown' | 'ambiguous';
+export type Revocation = 'revoked' | 'already_revoked' | 'unknown';
 
-/** Revokes the one live key with this prefix: from the next request on it is refused. */
-export async function revokeApiKey(db: Database, prefix: string): Promise<Revocation> {
-  return inTransaction(db, async (tx): Promise<Revocation> => {
-    const keys = await tx<{ isLive: boolean }[]>`
-      select revoked_at is null as is_live from api_keys where prefix = ${prefix} for update`;
-    if (keys.length === 0) return 'unknown';
-    const live = keys.filter(({ isLive }) => isLive).length;
-    if (live !== 1) return live === 0 ? 'already_revoked' : 'ambiguous';
-    await tx`update api_keys set revoked_at = app_now() where prefix = ${prefix} and revoked_at is null`;
-    return 'revoked';
-  });
+/** Revokes the live key with this prefix, of which there is one at most: from the next request on it is refused. */
+export async function revokeApiKey(sql: Sql, prefix: string): Promise<Revocation> {
+  const revoked = await sql`
+    update api_keys set revoked_at = app_now() where prefix = ${prefix} and revoked_at is null`;
+  if (revoked.count > 0) return 'revoked';
+  const known = await sql`select 1 from api_keys where prefix = ${prefix}`;
+  return known.length > 0 ? 'already_revoked' : 'unknown';
 }

@@ -62,9 +62,9 @@ async function refuse(tx: Transaction, order: OrderRow, actor: Actor): Promise<C
     attempt: live?.attempt ?? null,
     patch: { cancelRefusedAt: 'now' },
   });
-  // The customer waits for the outcome: look at once.
+  // The customer waits for the outcome: look at once. A look-up that is overdue stays so, or the repair of those would not see it.
   await tx`
-    update transactions set next_lookup_at = app_now()
+    update transactions set next_lookup_at = least(next_lookup_at, app_now())
     where order_id = ${order.id} and status in ('created', 'executing')`;
   return { answer: 'too_late', order: done.order, isNew: false };
 }

@@ -1,4 +1,11 @@
-import type { Direction, Instant, Order, OrderReason, OrderStatus } from '../domain/order.ts';
+import {
+  type Direction,
+  type Instant,
+  isTerminalOrder,
+  type Order,
+  type OrderReason,
+  type OrderStatus,
+} from '../domain/order.ts';
 import type { Sql, Transaction } from './client.ts';
 
 /** The whole row. Decimals are text, instants milliseconds. */
@@ -127,7 +134,7 @@ export async function updateOrder(
       status = ${to},
       version = version + 1,
       updated_at = app_now(),
-      closed_at = ${['executed', 'cancelled', 'expired', 'failed'].includes(to) ? tx`app_now()` : null},
+      closed_at = ${isTerminalOrder(to) ? tx`app_now()` : null},
       reason = ${patch.reason === undefined ? tx`reason` : patch.reason},
       provider_code = ${patch.providerCode === undefined ? tx`provider_code` : patch.providerCode},
       cancel_refused_at = ${patch.cancelRefusedAt ? tx`coalesce(cancel_refused_at, app_now())` : tx`cancel_refused_at`},

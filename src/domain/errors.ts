@@ -8,6 +8,9 @@ const KIND_BY_CODE = {
   malformed_json: 'invalid',
   unsupported_media_type: 'invalid',
   body_too_large: 'invalid',
+  headers_too_large: 'invalid',
+  expectation_failed: 'invalid',
+  request_timeout: 'invalid',
   validation_failed: 'invalid',
   unsupported_asset: 'invalid',
   same_asset: 'invalid',
@@ -36,11 +39,10 @@ export type ErrorCode = keyof typeof KIND_BY_CODE;
 
 export const ERROR_CODES = Object.keys(KIND_BY_CODE) as readonly ErrorCode[];
 
-/** One wrong field: a JSON pointer into the request body and what is wrong there. */
-export interface FieldFault {
-  readonly pointer: string;
-  readonly detail: string;
-}
+/** What is wrong where: a JSON pointer into the request's body, or the name of a parameter of its path or query. */
+export type FieldFault =
+  | { readonly pointer: string; readonly detail: string }
+  | { readonly parameter: string; readonly detail: string };
 
 export interface ErrorFacts {
   readonly fields?: readonly FieldFault[];

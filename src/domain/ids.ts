@@ -1,5 +1,12 @@
 import type { SendOperation } from './replies.ts';
 
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** Whether a text is a UUID of any version, in small or capital letters: an order's or a user's id. */
+export function isUuid(text: string): boolean {
+  return UUID.test(text);
+}
+
 const REFERENCE = /^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}):g(\d{1,6})$/;
 
 /** `<order id>:g<n>`: the client reference of attempt `n`, under which Conduit can be asked for it. */

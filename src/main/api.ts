@@ -1,14 +1,14 @@
 // The API process: PostgreSQL, Redis, and Conduit for the quote at creation. It needs neither Temporal nor Pub/Sub.
-import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createApi } from '../api/app.ts';
+import { createApiServer } from '../api/server.ts';
 import { createConduitClient } from '../clients/conduit/client.ts';
 import { connectRedis } from '../clients/redis.ts';
 import { createUserCache } from '../clients/redis-cache.ts';
 import { loadConfig } from '../config.ts';
 import { connectDatabase, isUsable } from '../db/client.ts';
 import { orderCacheOf } from './order-cache.ts';
-import { type ProcessContext, type RunningProcess, runProcess } from './process.ts';
+import { listen, type ProcessContext, type RunningProcess, runProcess } from './process.ts';
 
 /** A request may be waiting for a quote, which has ten seconds. */
 const STOP_DEADLINE_MS = 15_000;
@@ -48,7 +48,7 @@ async function startApi({ config, log, metrics }: ProcessContext): Promise<Runni
   });
   const isReady = () => isUsable(db);
 
-  const server = createServer(
+  const server = createApiServer(
     createApi({
       db,
       orderCache: orderCacheOf(redis, db),
@@ -63,6 +63,7 @@ async function startApi({ config, log, metrics }: ProcessContext): Promise<Runni
         maxStopGapBps: config.MAX_STOP_GAP_BPS,
       },
       timing: config.timing,
+      sanity: config.sanity,
       rateRefreshMs: config.rateRefreshMs,
       webhookSecrets: config.webhookSecrets,
       now: Date.now,
@@ -75,9 +76,7 @@ async function startApi({ config, log, metrics }: ProcessContext): Promise<Runni
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.keepAliveTimeout = KEEP_ALIVE_MS;
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(config.API_PORT, config.HOST, resolve);
-  });
+  await listen(server, 'API_PORT', config.API_PORT, config.HOST);
   const { port } = server.address() as AddressInfo;
   log.info({ event: 'process_started', port }, `the API listens on ${config.HOST}:${port}`);
 

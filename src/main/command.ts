@@ -1,5 +1,5 @@
 import { ConfigError, loadSettings } from '../config.ts';
-import { connectDatabase, type Database, isDatabaseUnavailable, isSqlState } from '../db/client.ts';
+import { connectDatabase, type Database, isDatabaseUnavailable } from '../db/client.ts';
 
 /** Where a command speaks: results to standard output, alone, so that they can be piped; everything else to standard error. */
 export interface CommandIo {
@@ -31,15 +31,22 @@ export async function runCommand(main: (io: CommandIo) => Promise<void>): Promis
   }
 }
 
-const UNDEFINED_TABLE = '42P01';
+/** What PostgreSQL refuses for a reason that whoever runs a command can do something about, by its SQLSTATE. */
+const REFUSALS: Record<string, string> = {
+  '3D000': 'There is no such database as DATABASE_URL names: create it, or correct the name.',
+  '28000': 'PostgreSQL does not let in the user of DATABASE_URL: create it, or correct the name.',
+  '28P01': 'PostgreSQL does not take the password of DATABASE_URL.',
+  '42501': 'The user of DATABASE_URL may not do this: it must own the tables.',
+  '42703': 'The tables are of another release. Run: npm run db:migrate',
+  '42P01': 'The database has no tables yet. Run: npm run db:migrate',
+};
 
 function explain(error: unknown): string {
   if (error instanceof UsageError) return `${error.message}\nSee: npm run admin -- --help`;
   if (error instanceof CommandError) return error.message;
   if (error instanceof ConfigError) return `The configuration is wrong:\n${error.message.replace(/^/gm, '  ')}`;
-  if (isSqlState(error, UNDEFINED_TABLE)) {
-    return 'The database has no tables yet. Run: npm run db:migrate';
-  }
+  const refusal = REFUSALS[codeOf(error)];
+  if (refusal !== undefined) return refusal;
   if (isDatabaseUnavailable(error))
     return `PostgreSQL does not answer at the address in DATABASE_URL (${codeOf(error)}).`;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -31,6 +31,11 @@ export interface ProcessSettings<Settings> {
 
 const CHECK_DEADLINE_MS = 2_000;
 
+/** The process cannot start for a reason that its operator can mend: said in one line, without a stack. */
+class StartError extends Error {
+  override readonly name = 'StartError';
+}
+
 /**
  * Runs one of the processes: settings, logger, metrics and health on a port of their own, then the process itself, and a
  * graceful end on SIGTERM or SIGINT. Bad settings end it with code 1 and every fault listed.
@@ -41,11 +46,13 @@ export async function runProcess<Settings extends KeylessConfig>(
 ): Promise<void> {
   const config = readConfig(load);
   const log = createLogger(name, config.LOG_LEVEL);
+  // Whoever read our log may have gone; that is no reason to end, nor a reason not to end when asked.
+  process.stdout.on('error', () => {});
   const metrics = createMetrics(name);
   let running: RunningProcess | null = null;
-  const health = createHealthServer(metrics, () => running);
+  const health = createHealthServer(metrics, log, () => running);
   const port = config.METRICS_PORT ?? defaultMetricsPort;
-  await listen(health, port, config.HOST);
+  await listen(health, 'METRICS_PORT', port, config.HOST).catch(endOnStartError);
   closeWithGrace({ delay: stopDeadlineMs, logger: false }, async ({ signal, err }) => {
     if (err) log.fatal({ err, event: 'process_stopping' }, 'ending after an error nobody caught');
     else log.info({ event: 'process_stopping', signal }, 'stopping');
@@ -53,7 +60,7 @@ export async function runProcess<Settings extends KeylessConfig>(
     health.close();
     log.info({ event: 'process_stopped' }, 'stopped');
   });
-  running = await start({ config, log, metrics });
+  running = await start({ config, log, metrics }).catch(endOnStartError);
   log.info({ event: 'process_started', metrics_port: portOf(health) }, `${name} is up`);
 }
 
@@ -70,7 +77,7 @@ function readConfig<Settings>(load: ProcessSettings<Settings>['load']): Settings
   }
 }
 
-function createHealthServer({ registry }: Metrics, running: () => RunningProcess | null): Server {
+function createHealthServer({ registry }: Metrics, log: Logger, running: () => RunningProcess | null): Server {
   return createServer(async (req, res) => {
     const answer = (status: number, type: string, body: string) =>
       res.writeHead(status, { 'content-type': type }).end(body);
@@ -85,7 +92,7 @@ function createHealthServer({ registry }: Metrics, running: () => RunningProcess
         );
       }
       if (req.url === '/metrics') {
-        await running()?.collect?.();
+        await collect(running()?.collect, log);
         return answer(200, registry.contentType, await registry.metrics());
       }
       return answer(404, 'application/json', '{"status":"no such page"}');
@@ -93,6 +100,12 @@ function createHealthServer({ registry }: Metrics, running: () => RunningProcess
       return answer(503, 'application/json', '{"status":"unavailable"}');
     }
   });
+}
+
+/** What an outage keeps from being measured must not hide the other metrics, which are wanted most then. */
+async function collect(measure: (() => Promise<void>) | undefined, log: Logger): Promise<void> {
+  if (!measure || (await isHolding(async () => measure().then(() => true)))) return;
+  log.warn({ event: 'dependency_unavailable' }, 'some gauges could not be brought up to date');
 }
 
 async function failedChecks(running: RunningProcess | null): Promise<string[]> {
@@ -117,10 +130,33 @@ async function isHolding(check: ReadinessCheck): Promise<boolean> {
   }
 }
 
-async function listen(server: Server, port: number, host: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(port, host, resolve);
-  });
+const LISTEN_FAULTS: Record<string, string> = {
+  EADDRINUSE: 'is taken by another process: stop that one, or choose another port (0 takes a free one)',
+  EACCES: 'is not for this user: choose a port from 1024',
+  EADDRNOTAVAIL: 'is not an address of this machine: correct HOST',
+  ENOTFOUND: 'is not an address of this machine: correct HOST',
+};
+
+/** Listens on the port that the setting of this name gave. What its operator can mend ends the process with one line. */
+export async function listen(server: Server, setting: string, port: number, host: string): Promise<void> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject).listen(port, host, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+  } catch (error) {
+    const fault = LISTEN_FAULTS[(error as NodeJS.ErrnoException).code ?? ''];
+    if (fault === undefined) throw error;
+    throw new StartError(`${setting}: ${host}:${port} ${fault}.`, { cause: error });
+  }
+}
+
+function endOnStartError(error: unknown): never {
+  if (!(error instanceof StartError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exit(1);
 }
 
 function portOf(server: Server): number | null {

@@ -120,7 +120,9 @@ const MAX_CONDUIT_CONNECTIONS = 40;
 function installRuntime(metricsPort: number, host: string, log: ProcessContext['log']): void {
   Runtime.install({
     logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
-      log[level === 'ERROR' ? 'error' : 'warn']({ ...meta, event: 'dependency_unavailable' }, message);
+      // The worker of the queue `conduit` has activities alone, as it shall.
+      if (message.startsWith('No workflows registered')) return;
+      log[level === 'ERROR' ? 'error' : 'warn']({ ...meta, event: 'temporal_logged' }, message);
     }),
     ...(metricsPort === 0
       ? {}

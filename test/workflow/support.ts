@@ -66,7 +66,7 @@ export async function createTimeSkippingWorld() {
     db,
     timing: TIMING,
     rateRefreshMs: 60_000,
-    bell: createBell(createLogger('test', 'silent'), createMetrics('test')),
+    bell: createBell(createLogger('test', 'silent'), createMetrics('worker')),
     cacheOrder: async () => {},
   });
 

@@ -1,4 +1,5 @@
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import { isUuid } from '../../domain/ids.ts';
 import { type CommandIo, UsageError } from '../command.ts';
 
 /** One command of `npm run admin`: the words it is called by, how it is called, what it does. */
@@ -30,10 +31,8 @@ export function readCount(value: string | undefined, option: string): number {
   return Number(text);
 }
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
 export function readUuid(value: string | undefined, option: string): string {
   const text = required(value, option);
-  if (!UUID.test(text)) throw new UsageError(`--${option} ${text} is not a UUID`);
+  if (!isUuid(text)) throw new UsageError(`--${option} ${text} is not a UUID`);
   return text.toLowerCase();
 }

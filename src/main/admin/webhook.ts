@@ -1,6 +1,6 @@
 import { ConduitCallError, createConduitClient } from '../../clients/conduit/client.ts';
 import { assertKeyFitsHost } from '../../clients/conduit/key-host.ts';
-import { loadSettings } from '../../config.ts';
+import { ConfigError, loadSettings } from '../../config.ts';
 import { CommandError, UsageError } from '../command.ts';
 import { type AdminCommand, readOptions, required } from './command-line.ts';
 
@@ -30,7 +30,11 @@ async function register(url: string): Promise<{ id: string; secret: string }> {
     'CONDUIT_TIMEOUT_MS',
     'CONDUIT_CONNECT_TIMEOUT_MS',
   ]);
-  assertKeyFitsHost(settings.CONDUIT_BASE_URL, settings.CONDUIT_API_KEY);
+  try {
+    assertKeyFitsHost(settings.CONDUIT_BASE_URL, settings.CONDUIT_API_KEY);
+  } catch (error) {
+    throw new ConfigError(`CONDUIT_API_KEY: ${(error as Error).message}`);
+  }
   const conduit = createConduitClient({
     baseUrl: settings.CONDUIT_BASE_URL,
     apiKey: settings.CONDUIT_API_KEY,

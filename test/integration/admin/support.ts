@@ -78,7 +78,7 @@ export async function openAdminBed(): Promise<AdminBed> {
   });
   const rung: string[] = [];
   const bell = {
-    ...createBell(createLogger('test', 'silent'), createMetrics('test')),
+    ...createBell(createLogger('test', 'silent'), createMetrics('worker')),
     page: (page: string) => void rung.push(page),
   };
   const deps: TransferDeps = {

@@ -1,8 +1,12 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { newApiKey } from '../../../src/api/api-key.ts';
+import { mintKey } from '../../../src/main/admin/keys.ts';
+import { CommandError } from '../../../src/main/command.ts';
 import { eventually } from '../../support/eventually.ts';
 import { addAttempt, takeTo } from './states.ts';
 import { addTestUser, orderBody, startTestBed, type TestApi, type TestBed } from './support.ts';
@@ -97,6 +101,44 @@ test('a key is printed alone, works at once, is listed by its beginning and stop
   expect((await api.request('GET', `/orders/${body.order_id}`, { key })).status).toBe(401);
 });
 
+test('no two live keys begin alike, so that each can be revoked', async () => {
+  const user = await addTestUser(api.db);
+  const first = await mintKey(api.db, user.id);
+  const twins = Array.from({ length: 2 }, () => ({ ...newApiKey(), prefix: first.prefix }));
+  const next = newApiKey();
+  const minted = await mintKey(api.db, null, () => twins.pop() ?? next);
+  expect(minted).toEqual({ key: next.key, prefix: next.prefix });
+  const unlucky = () => ({ ...newApiKey(), prefix: first.prefix });
+  await expect(mintKey(api.db, null, unlucky)).rejects.toBeInstanceOf(CommandError);
+  // A revoked key stands in nobody's way.
+  expect((await admin(`key revoke --prefix ${first.prefix}`)).code).toBe(0);
+  const again = await mintKey(api.db, user.id, unlucky);
+  expect(again.prefix).toBe(first.prefix);
+  expect((await admin(`key revoke --prefix ${first.prefix}`)).out).toContain('is revoked');
+});
+
+test('live keys that began alike before that rule are told apart by a number', async () => {
+  const migration = new URL('../../../migrations/0007_key_prefixes.sql', import.meta.url);
+  await api.db`drop index api_keys_live_prefix`;
+  const insert = (hash: string, age: string, isLive: boolean) => api.db`
+    insert into api_keys (key_hash, prefix, created_at, revoked_at) values (decode(${hash.repeat(64)}, 'hex'), 'cpt_twin',
+      app_now() - ${age}::interval, ${isLive ? null : api.db`app_now()`})`;
+  await insert('a', '1 day', true);
+  await insert('b', '3 days', true);
+  await insert('c', '2 days', false);
+  await insert('d', '2 days', true);
+  await api.db.unsafe(readFileSync(migration, 'utf8'));
+  const rows = await api.db<{ prefix: string; hash: string }[]>`
+    select prefix, encode(key_hash, 'hex') as hash from api_keys where prefix like 'cpt_twin%' order by 1, 2`;
+  expect(rows.map(({ prefix, hash }) => [prefix, hash[0]])).toEqual([
+    ['cpt_twin', 'b'],
+    ['cpt_twin', 'c'],
+    ['cpt_twin~2', 'd'],
+    ['cpt_twin~3', 'a'],
+  ]);
+  expect((await admin('key revoke --prefix cpt_twin~2')).code).toBe(0);
+});
+
 test('a service’s key acts for any user, and no key is made for a user that does not exist', async () => {
   const user = await addTestUser(api.db);
   const key = (await admin('key add --service')).out.trim();
@@ -125,8 +167,8 @@ test('a pause answers when what was sent before it has its reply', async () => {
   await api.db`update conduit_sends set outcome = 'accepted', replied_at = app_now() where send_id = ${sent?.['sendId']}`;
   expect(await pausing).toMatchObject({ code: 0, out: expect.stringContaining('nothing is on its way') });
 
-  // One that will never be answered is named as soon as it can no longer be on its way.
-  const [lost] = await sendOf(1, 11_000);
+  // One that will never be answered is named as soon as it can no longer be on its way; the command itself takes a moment to begin.
+  const [lost] = await sendOf(1, 8_000);
   const named = await admin(`pause --scope ${scope}`);
   expect(named).toMatchObject({
     code: 0,
@@ -134,7 +176,7 @@ test('a pause answers when what was sent before it has its reply', async () => {
   });
   expect((await admin(`resume --scope ${scope}`)).out).toContain('Resumed');
   expect((await admin(`resume --scope ${scope}`)).out).toContain('was not paused');
-});
+}, 20_000);
 
 test('webhook register prints the secret alone', async () => {
   const secret = `whsec_${'a'.repeat(64)}`;
@@ -172,6 +214,39 @@ test('a database that is away is one clear line and exit code 1', async () => {
     expect(ran).toMatchObject({ code: 1, out: '', err: expect.stringMatching(/^PostgreSQL does not answer/) });
     expect(ran.err).not.toContain('secret');
   }
+});
+
+test('a database or a user that PostgreSQL does not know is one clear line, without a stack or a password', async () => {
+  const at = (change: (url: URL) => void) => {
+    const url = new URL(bed.database.url);
+    url.password = 'secret';
+    change(url);
+    return { DATABASE_URL: url.href };
+  };
+  const nowhere = at((url) => {
+    url.pathname = '/nowhere';
+  });
+  const nobody = at((url) => {
+    url.username = 'nobody_here';
+  });
+  for (const [env, line] of [
+    [nowhere, /^There is no such database as DATABASE_URL names: .*\n$/],
+    [nobody, /^PostgreSQL does not let in the user of DATABASE_URL: .*\n$/],
+  ] as const) {
+    for (const ran of [await admin('key list', env), await run('migrate', [], env)]) {
+      expect(ran).toEqual({ code: 1, out: '', err: expect.stringMatching(line) });
+    }
+  }
+});
+
+test('a key that is not for the host is a fault of the settings, said in words', async () => {
+  const ran = await admin('webhook register --url https://example.test/webhooks/conduit', {
+    CONDUIT_BASE_URL: 'https://api.conduit.financial/v2',
+    CONDUIT_API_KEY: `ck_sandbox_${'0'.repeat(64)}`,
+  });
+  const err =
+    'The configuration is wrong:\n  CONDUIT_API_KEY: the API key for api.conduit.financial must begin with ck_live_\n';
+  expect(ran).toEqual({ code: 1, out: '', err });
 });
 
 test('migrating an empty database twice, and by two at once, makes one of each table', async () => {

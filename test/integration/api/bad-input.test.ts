@@ -147,6 +147,19 @@ describe('a field that is wrong in itself is 400 with a pointer to it:', () => {
   });
 });
 
+describe('a field that is given twice is 400, even with the same value:', () => {
+  const twice = (again: string) => JSON.stringify(orderBody(user.id)).replace(/\}$/, `,${again}}`);
+
+  test.each([
+    ['another amount', '"amount":"1000.00"', ['/amount']],
+    ['the same direction', '"direction":">="', ['/direction']],
+    ['in other letters', String.raw`"\u0061mount":"1000.00"`, ['/amount']],
+    ['two fields', '"amount":"1","target_rate":"1","amount":"2"', ['/amount', '/target_rate']],
+  ])('%s', async (_name, again, pointers) => {
+    await expectProblem({ body: twice(again) }, { status: 400, code: 'validation_failed', pointers });
+  });
+});
+
 describe('assets:', () => {
   test.each([
     ['an unknown currency', { from_currency: 'XRP' }, ['/from_currency']],
@@ -307,6 +320,7 @@ describe('bodies:', () => {
       415,
       'unsupported_media_type',
     ],
+    ['in another Unicode', '{}', { 'content-type': 'application/json; charset=utf-16' }, 415, 'unsupported_media_type'],
     ['compressed', '{}', { 'content-encoding': 'gzip' }, 415, 'unsupported_media_type'],
     ['over 16 kB', JSON.stringify({ amount: '1'.repeat(16_500) }), {}, 413, 'body_too_large'],
   ])('%s', async (_name, body, headers, status, code) => {
@@ -363,9 +377,37 @@ test.each(['x', '123', `${randomUUID()}0`, '%00', "1'--"])('an order id that is 
   ] as const) {
     expect(await api.request(method, path, { key: user.key })).toMatchObject({
       status: 400,
-      body: { code: 'validation_failed' },
+      body: { code: 'validation_failed', errors: [{ parameter: 'id', detail: 'must be a UUID' }] },
     });
   }
+});
+
+test.each([
+  ['limit=0', ['limit']],
+  ['limit=501', ['limit']],
+  ['limit=', ['limit']],
+  ['limit=%205%20', ['limit']],
+  ['limit=5.0', ['limit']],
+  ['limit=1&limit=2', ['limit']],
+  ['after=', ['after']],
+  ['after', ['after']],
+  ['after=-1', ['after']],
+  ['after=%2B1', ['after']],
+  ['after=x', ['after']],
+  ['after=0x10', ['after']],
+  ['after=1e2', ['after']],
+  ['after=2147483648', ['after']],
+  ['after=99999999999', ['after']],
+  ['after=true&limit=null', ['after', 'limit']],
+  ['page=2', ['page']],
+  ['page=2&after=x', ['after', 'page']],
+])('a page of events that is asked for by ?%s is 400, with the name of each wrong parameter', async (query, names) => {
+  const reply = await api.request('GET', `/orders/${randomUUID()}/events?${query}`, { key: user.key });
+  expect(reply).toMatchObject({ status: 400, body: { code: 'validation_failed' } });
+  const told = reply.body.errors as { parameter: string; detail: string }[];
+  expect(told.map(({ parameter }) => parameter).sort()).toEqual(names);
+  for (const { detail } of told)
+    expect(detail).toMatch(/^(must be a whole number from \d+ to \d+, given once|is not a parameter)/);
 });
 
 test('a path that does not decode is 400, not our fault', async () => {

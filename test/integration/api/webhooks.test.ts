@@ -1,4 +1,5 @@
 import { createHmac, randomUUID } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { takeTo } from './states.ts';
 import {
@@ -162,6 +163,22 @@ test('a signature is over the bytes as they came: the same JSON in other bytes i
   expect(reply.status).toBe(401);
 });
 
+test('a delivery that is compressed is 415, whichever of its bytes were signed', async () => {
+  const event = anEvent({});
+  const t = Math.floor(NOW / 1_000);
+  const bytes = gzipSync(JSON.stringify(event));
+  for (const signed of [bytes, Buffer.from(JSON.stringify(event))]) {
+    const v1 = createHmac('sha256', WEBHOOK_SECRET).update(`${t}.`).update(signed).digest('hex');
+    const reply = await fetch(`${api.url}/webhooks/conduit`, {
+      method: 'POST',
+      headers: { 'content-encoding': 'gzip', 'x-conduit-signature': `t=${t},v1=${v1}` },
+      body: bytes,
+    });
+    expect([reply.status, await reply.json()]).toMatchObject([415, { code: 'unsupported_media_type' }]);
+  }
+  expect(await stored(event.id)).toEqual([]);
+});
+
 test('without a secret every event is refused', async () => {
   const closed = await bed.startApi({ webhookSecrets: [], now: () => NOW });
   expect((await deliver(anEvent({}), { secrets: [''] }, closed)).status).toBe(401);
@@ -173,6 +190,10 @@ test.each([
   ['no text that a database can hold', `{"id":"evt_nul","type":"order.succeeded","data":{"note":"\\u0000"}}`],
   ['half a character', `{"id":"evt_half","type":"order.succeeded","data":{"note":"\\ud800"}}`],
   ['nothing', ''],
+  [
+    'deeper than anything of theirs',
+    `{"id":"evt_deep","type":"order.succeeded","data":{"x":${'['.repeat(20_000)}${']'.repeat(20_000)}}}`,
+  ],
 ])('a signed body that is %s is 400 and not stored', async (_name, body) => {
   const [before] = await api.db`select count(*)::int as count from inbox`;
   const reply = await deliver(body);

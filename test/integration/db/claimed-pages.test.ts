@@ -41,7 +41,7 @@ beforeAll(async () => {
     timing: TIMING,
     sanity: { jumpFactor: '1.2', absurdFactor: '10' },
     rateRefreshMs: 60_000,
-    bell: createBell(log, createMetrics('test')),
+    bell: createBell(log, createMetrics('worker')),
     wait: async () => {},
     hints: createRedisHints(redis),
     baseUrl: 'http://127.0.0.1/v2',

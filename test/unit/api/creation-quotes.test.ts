@@ -36,13 +36,15 @@ function quoted({ amount }: QuoteRequest): QuoteReply {
   return { kind: 'quoted', serverDate: null, options: [option] };
 }
 
-function source({ rateRefreshMs = 60_000 } = {}) {
+function source({ rateRefreshMs = 60_000, lastGood = null as string | null } = {}) {
   const asked: string[] = [];
   const closed: number[] = [];
   const waiting: (() => void)[] = [];
   const state = { reply: null as QuoteReply | null, isHeld: false };
   const quoteFor = createCreationQuotes({
     rateRefreshMs,
+    lastGoodRate: async () => lastGood,
+    sanity: { jumpFactor: '1.2', absurdFactor: '10' },
     closeGate: async (forMs) => {
       closed.push(forMs);
     },
@@ -129,4 +131,20 @@ test('a 429 closes the gate for everybody', async () => {
   state.reply = { kind: 'rate_limited', retryAfterMs: 7_000 };
   expect(await quoteFor(wish('100'))).toEqual({ kind: 'rate_limited', retryAfterMs: 7_000 });
   expect(closed).toEqual([7_000]);
+});
+
+test.each([
+  ['10', 'quoted'],
+  ['0.1', 'quoted'],
+  ['10.000000001', 'unusable'],
+  ['0.099999999', 'unusable'],
+])('a quote at 1 beside a last good rate of %s is %s', async (lastGood, kind) => {
+  expect((await source({ lastGood }).quoteFor(wish('100'))).kind).toBe(kind);
+});
+
+test('an absurd quote is nobody’s: the next order asks again', async () => {
+  const { asked, quoteFor } = source({ lastGood: '1000000000' });
+  expect(await quoteFor(wish('100'))).toEqual({ kind: 'unusable', fault: 'absurd_rate' });
+  expect(await quoteFor(wish('100'))).toEqual({ kind: 'unusable', fault: 'absurd_rate' });
+  expect(asked).toEqual(['100', '100']);
 });

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
 import { ENV_SCHEMA } from '../../../src/config.ts';
 import { ERROR_CODES } from '../../../src/domain/errors.ts';
-import { ALERTS, createMetrics, PAGES } from '../../../src/metrics.ts';
+import { ALERTS, createMetrics, PAGES, type Service } from '../../../src/metrics.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const PROSE = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/architecture.md', 'docs/operations.md'];
@@ -23,13 +23,41 @@ test('operations.md has a section for every page and a row for every alert', () 
   expect(rows).toEqual(expect.arrayContaining([...ALERTS]));
 });
 
-test('the README names every setting, every error code and every metric of ours', async () => {
+test('the README names every setting and every error code', () => {
   const named = wordsOf('README.md');
-  const metrics = (await createMetrics('test').registry.getMetricsAsJSON()).map(({ name }) => name);
-  const ours = metrics.filter((name) => !/^(process|nodejs)_/.test(name));
-  // A bug of ours has a code too; nobody needs to know it before it happens.
-  const codes = ERROR_CODES.filter((code) => code !== 'internal_error');
-  expect([...Object.keys(ENV_SCHEMA.shape), ...codes, ...ours].filter((name) => !named.has(name))).toEqual([]);
+  expect([...Object.keys(ENV_SCHEMA.shape), ...ERROR_CODES].filter((name) => !named.has(name))).toEqual([]);
+});
+
+const SERVICES = ['api', 'bridge', 'worker'] as const satisfies readonly Service[];
+
+test.each(SERVICES)("the README's table has exactly the metrics that the %s shows", (service) => {
+  const [, table = ''] = read('README.md').split('| metric | of | what |');
+  const rows = [...(table.split('\n\n')[0] ?? '').matchAll(/^\| (`.*?`) \| ([\w, ]+) \|/gm)];
+  const told = rows
+    .filter(([, , of = '']) => of === 'all' || of.split(', ').includes(service))
+    .flatMap(([, names = '']) => [...names.matchAll(/`(\w+)/g)].map(([, name]) => name));
+  const shown = createMetrics(service)
+    .registry.getMetricsAsArray()
+    .map(({ name }) => name);
+  expect(new Set(told)).toEqual(new Set(shown.filter((name) => !/^(process|nodejs)_/.test(name))));
+});
+
+const MEASURED_IN: Record<Service, RegExp> = {
+  api: /^(api\/|main\/api\.ts$)/,
+  bridge: /^(pubsub-bridge\/|main\/bridge\.ts$)/,
+  worker: /^(activities\/|main\/start-worker\.ts$)/,
+};
+
+test.each(SERVICES)('the %s shows exactly what its rooms measure', (service) => {
+  const { registry, ...metrics } = createMetrics(service);
+  const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' });
+  const measured = files
+    .filter((file) => MEASURED_IN[service].test(file) && file.endsWith('.ts'))
+    .flatMap((file) => [...read(`src/${file}`).matchAll(/\bmetrics\.(?!ts\b)(\w+)|\{ (\w+) \}: Metrics\b/g)])
+    .map(([, used, taken]) => used ?? taken);
+  const shown = new Set(registry.getMetricsAsArray());
+  const own = Object.entries(metrics).filter(([, metric]) => shown.has(metric as never));
+  expect(new Set(own.map(([name]) => name))).toEqual(new Set(measured));
 });
 
 test.each([...PROSE, ...ADRS])('%s links only to what is there', (file) => {
