@@ -12,3 +12,8 @@ alter table transactions
   drop constraint transactions_lock_fault_check,
   add constraint transactions_lock_fault_check check (lock_fault in ('auto_execute', 'assets', 'accounts', 'unreadable', 'implausible'));
 comment on column transactions.alerted_at is 'When people were last told that the attempt waits for Conduit longer than usual.';
+
+alter table orders add column terms_read_at timestamptz;
+update orders set terms_read_at = coalesce(last_attempted_at, created_at);
+alter table orders alter column terms_read_at set not null, alter column terms_read_at set default app_now();
+comment on column orders.terms_read_at is 'No later than the quote whose spread and fee the triggers come from was asked for: older than a change of them, the triggers are old too.';

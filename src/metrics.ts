@@ -122,6 +122,17 @@ export function createMetrics(service: Service) {
       help: 'Provider orders of closed attempts that are followed',
       registers: shownBy('worker'),
     }),
+    overdueOldestSeconds: new Gauge({
+      name: 'overdue_oldest_seconds',
+      help: 'How long the most overdue order, executing ones aside, has outlived its expiry',
+      registers: shownBy('worker'),
+    }),
+    lastPassSeconds: new Gauge({
+      name: 'last_pass_timestamp_seconds',
+      help: 'When this worker last made a pass of a standing repair',
+      labelNames: ['schedule'],
+      registers: shownBy('worker'),
+    }),
     pausesActive: new Gauge({ name: 'pauses_active', help: 'Pauses in force', registers: shownBy('worker') }),
     disagreements: new Gauge({
       name: 'reconcile_disagreements',

@@ -5,7 +5,7 @@ import { applyRecord } from '../db/records.ts';
 import { type LoadedSituation, loadSituation } from '../db/situations.ts';
 import { decide } from '../domain/decide.ts';
 import type { Instant, Order } from '../domain/order.ts';
-import type { Action, RecordPlan } from '../domain/plan.ts';
+import type { Action, RecordPlan, Situation } from '../domain/plan.ts';
 import type { Timing } from '../domain/timing.ts';
 import { type Bell, ringAlarms } from './bell.ts';
 import type { Activities, Hints, Step } from './interface.ts';
@@ -74,7 +74,7 @@ export function createAdvanceActivities({
 }
 
 function stepOf(
-  { row, seen, now }: LoadedSituation,
+  { row, situation, seen, now }: LoadedSituation,
   action: Exclude<Action, { kind: 'record' }>,
   recorded: string[],
   timing: Timing,
@@ -90,7 +90,8 @@ function stepOf(
     wakeInMs: Math.max(0, wakeAt - now),
     secondMs: timing.secondMs,
     recorded,
-    summary: summaryOf(row, action),
+    terms: termsOf(row),
+    summary: summaryOf(situation, row, action),
   };
 }
 
@@ -112,7 +113,14 @@ const WAITING_FOR = {
   funds: () => 'waits for funds in the source account',
 } as const;
 
-function summaryOf(row: OrderRow, action: Action): string {
+/** A run that goes on as a new one has none of the words that the first was started with. */
+function termsOf({ amount, pair, direction, targetRate, expiresAt }: OrderRow): string {
+  return `${amount} ${pair} at ${direction} ${targetRate}, until ${new Date(expiresAt).toISOString()}`;
+}
+
+function summaryOf({ isPaused }: Situation, row: OrderRow, action: Action): string {
   if (action.kind === 'done') return `${row.status}${row.reason ? ` (${row.reason})` : ''}`;
+  if (action.kind === 'sleep' && action.waitingFor === 'rate' && isPaused)
+    return `${WAITING_FOR.rate(row)}; under a pause now`;
   return action.kind === 'sleep' ? WAITING_FOR[action.waitingFor](row) : action.kind.replaceAll('_', ' ');
 }

@@ -4,7 +4,7 @@ import type { OrderRow } from '../db/orders.ts';
 import { applyRecord } from '../db/records.ts';
 import { loadSituation } from '../db/situations.ts';
 import { parsePair } from '../domain/assets.ts';
-import type { OrderReason, Seen } from '../domain/order.ts';
+import type { Instant, OrderReason, Seen } from '../domain/order.ts';
 import { allInRate, isRateMet, triggersOf } from '../domain/rate.ts';
 import { backoffMs, ownLookAgainInMs, ownLookInMs, QUIET_SHARE } from '../domain/timing.ts';
 import type { Activities, ErrandResult } from './interface.ts';
@@ -41,16 +41,16 @@ export function createFirmLooks(deps: FirmLookDeps): Pick<Activities, 'takeFirmL
     try {
       const { from, to } = parsePair(row.pair);
       const quote = await takeQuote(deps, row.pair, { from, to, amount: row.amount });
-      return await actOn(row, seen, quote);
+      return await actOn(row, seen, quote, loaded.now);
     } finally {
       await hints.unlockOrder(orderId, lock);
     }
   }
 
-  async function actOn(row: OrderRow, seen: Seen, quote: JudgedQuote): Promise<ErrandResult> {
+  async function actOn(row: OrderRow, seen: Seen, quote: JudgedQuote, askedAt: Instant): Promise<ErrandResult> {
     switch (quote.kind) {
       case 'good':
-        return actOnRate(row, seen, quote);
+        return actOnRate(row, seen, quote, askedAt);
       case 'refused': {
         const plan = { kind: 'fail', reason: 'quote_refused', code: quote.code } as const;
         const done = await applyRecord(db, row.id, seen, plan, timing);
@@ -78,12 +78,14 @@ export function createFirmLooks(deps: FirmLookDeps): Pick<Activities, 'takeFirmL
     row: OrderRow,
     seen: Seen,
     quote: Extract<JudgedQuote, { kind: 'good' }>,
+    askedAt: Instant,
   ): Promise<ErrandResult> {
     const { option, amounts, shape } = quote;
     const rate = allInRate(amounts);
     const look = {
       rate,
       ...triggersOf(row, shape, parsePair(row.pair).to),
+      termsReadAt: askedAt,
       nextCheckInMs: quietMs,
       lookInMs: ownLookInMs(Math.random()),
       failedLooks: 0,

@@ -3,13 +3,14 @@ import { createAdvanceActivities } from './advance.ts';
 import { createFirmLooks, type FirmLookDeps } from './firm-looks.ts';
 import type { Activities } from './interface.ts';
 import { createLookups } from './lookups.ts';
-import { createOrphans } from './orphans.ts';
+import { createOrphans, type OrphanDeps } from './orphans.ts';
 import { createRateWatch, type RateWatchDeps } from './rate-watch.ts';
 import { createReconcile, type ReconcileDeps } from './reconcile.ts';
 import { createTransfers } from './transfers.ts';
 
 export type ActivityDeps = AdvanceDeps &
   FirmLookDeps &
+  OrphanDeps &
   RateWatchDeps &
   Omit<ReconcileDeps, 'runs'> & {
     readonly runs: RateWatchDeps['runs'] & ReconcileDeps['runs'];

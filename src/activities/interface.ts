@@ -32,6 +32,8 @@ export interface Step {
   readonly secondMs: number;
   /** What was recorded on the way, for the reader of the history. */
   readonly recorded: readonly string[];
+  /** What the order is about, for the reader of a run that was not started with it. */
+  readonly terms: string;
   /** One line for the operator: what the order waits for. */
   readonly summary: string;
 }
@@ -54,7 +56,7 @@ export interface TickResult {
   readonly openOrders: number;
   readonly rate: string | null;
   readonly woken: number;
-  /** Why there is no rate, or null. */
+  /** Why there is no rate, `paused` when there is one and nobody is woken, or null. */
   readonly fault: string | null;
 }
 

@@ -92,8 +92,8 @@ export async function findAtProvider(deps: TransferDeps, order: OrderRow, attemp
   if (id) {
     const reply = await deps.conduit.getOrder(id);
     if (reply.kind === 'rate_limited') return limited(deps, reply.retryAfterMs);
-    if (reply.kind === 'unavailable') return { kind: 'unavailable' };
     const isKnown = attempt.conduitOrderId !== null;
+    if (reply.kind === 'unavailable' && isKnown) return { kind: 'unavailable' };
     if (reply.kind === 'found') {
       const { reference } = reply.order;
       // The reference is optional in the body: an order that we know by its id is ours without it, a hinted one is not.
@@ -103,7 +103,7 @@ export async function findAtProvider(deps: TransferDeps, order: OrderRow, attemp
         return { kind: 'unavailable' };
       }
     }
-    // A known order that Conduit does not have is "absent"; a hint that leads nowhere is only a bad hint.
+    // A known order that Conduit does not have is "absent"; a hint that leads nowhere, or cannot even be asked for, is only a bad hint.
     if (isKnown) return { kind: 'absent' };
   }
   const matches = await deps.conduit.findOrders(attempt.reference);

@@ -10,10 +10,15 @@ import { isUnresolved } from '../domain/attempt.ts';
 import type { Instant } from '../domain/order.ts';
 import { observedOf, type ProviderOrder } from '../domain/provider-order.ts';
 import { orphanLookupDueAt } from '../domain/timing.ts';
+import type { Metrics } from '../metrics.ts';
 import type { Activities, ErrandResult, OrphanRef } from './interface.ts';
 import { type Found, findAtProvider } from './lookups.ts';
 import { said, takeQuote } from './provider.ts';
 import { cancelAtProvider, type TransferDeps } from './transfers.ts';
+
+export interface OrphanDeps extends TransferDeps {
+  readonly metrics: Pick<Metrics, 'lastPassSeconds'>;
+}
 
 /** As many as one pass can follow under the cap on calls; the others stay due. */
 const BATCH = 50;
@@ -32,10 +37,11 @@ function isExecuted({ isClaimed, status }: ProviderOrder): boolean {
 }
 
 /** Follows what closed attempts left at the provider to its end, and tries whether pauses of our own making have healed. */
-export function createOrphans(deps: TransferDeps): Pick<Activities, 'listDueOrphans' | 'followOrphan' | 'probePauses'> {
+export function createOrphans(deps: OrphanDeps): Pick<Activities, 'listDueOrphans' | 'followOrphan' | 'probePauses'> {
   const { db, bell, timing } = deps;
 
   async function listDueOrphans(): Promise<OrphanRef[]> {
+    deps.metrics.lastPassSeconds.set({ schedule: 'orphans' }, Date.now() / 1_000);
     const due = await dueOrphans(db, BATCH, DAY_S * timing.secondMs);
     return due.map(({ orderId, attempt }) => ({ orderId, attempt }));
   }
@@ -113,6 +119,10 @@ export function createOrphans(deps: TransferDeps): Pick<Activities, 'listDueOrph
    */
   async function raiseAlarm(order: OrderRow, attempt: AttemptRow): Promise<boolean> {
     const alarm = await alarmForOrphan(db, order.id, attempt.attempt, timing);
+    if (alarm?.hasEnded) {
+      const { id, status, providerCode: code } = alarm.order;
+      bell.recorded('orphan_alarm', status, order.status, { order_id: id, attempt: attempt.attempt, status, code });
+    }
     if (alarm?.isNew) {
       bell.page('orphan_executed', { order_id: order.id, attempt: attempt.attempt, status: alarm.order.status });
     }

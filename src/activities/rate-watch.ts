@@ -72,8 +72,9 @@ export function createRateWatch(deps: RateWatchDeps): Pick<Activities, 'tickRate
     await hints.keepRate(pair, option.referenceRate, Math.round(1.5 * rateRefreshMs));
     bell.log.debug({ event: 'rate_watched', pair, rate: option.referenceRate }, 'indicative quote');
     const woken = book.isPaused ? 0 : await sweep(pair, option.referenceRate, dueAt);
-    await refreshTriggers(observation);
-    return { ...nothing, rate: option.referenceRate, woken, fault: null };
+    const fault = book.isPaused ? 'paused' : null;
+    if (!book.isPaused) await refreshTriggers(observation);
+    return { ...nothing, rate: option.referenceRate, woken, fault };
   }
 
   /**
@@ -128,7 +129,15 @@ export function createRateWatch(deps: RateWatchDeps): Pick<Activities, 'tickRate
       const claimed = await claimCrossed(db, { pair, rate, dueAt, quietMs, limit });
       for (let i = 0; i < claimed.length; i += SIGNALS_AT_ONCE) {
         // A signal that is lost costs its order one interval: the claim has an end.
-        await Promise.allSettled(claimed.slice(i, i + SIGNALS_AT_ONCE).map((orderId) => runs.wake(orderId)));
+        const woke = await Promise.allSettled(
+          claimed.slice(i, i + SIGNALS_AT_ONCE).map((orderId) => runs.wake(orderId)),
+        );
+        const failed = woke.filter((result) => result.status === 'rejected');
+        if (failed.length > 0)
+          bell.log.warn(
+            { event: 'dependency_unavailable', err: failed[0]?.reason, pair, count: failed.length },
+            'orders could not be woken; their claims end within an interval',
+          );
         deps.heartbeat();
       }
       woken += claimed.length;

@@ -12,7 +12,7 @@ import {
   trim,
   unwatchedPairs,
 } from '../db/reconcile.ts';
-import type { Timing } from '../domain/timing.ts';
+import { RECONCILE_EVERY_MS, type Timing } from '../domain/timing.ts';
 import type { Metrics } from '../metrics.ts';
 import { type Bell, ringAlarms } from './bell.ts';
 import type { Activities } from './interface.ts';
@@ -40,7 +40,6 @@ export interface ReconcileDeps {
 const SLICE = 200;
 const BATCH = 200;
 const TRIM = 1_000;
-const PASS_MS = 15_000;
 /** One pass may not outlive its activity's ten seconds: what it did not reach is the next one's. */
 const BUDGET_MS = 8_000;
 const AT_ONCE = 20;
@@ -58,44 +57,64 @@ export function createReconcile(deps: ReconcileDeps): Pick<Activities, 'reconcil
       for (let i = 0; i < ids.length && Date.now() < deadline; i += AT_ONCE) {
         const results = await Promise.allSettled(ids.slice(i, i + AT_ONCE).map(act));
         count += results.filter((result) => result.status === 'fulfilled' && result.value).length;
+        for (const result of results) if (result.status === 'rejected') failed('one order', result.reason);
       }
       return count;
     };
-
-    const expired = await expireOverdue(db, timing, 'reconciler');
-    counts.expired = expired.length;
-    for (const { orderId, status } of expired) {
-      metrics.orders.inc({ outcome: status });
-      bell.alert('overdue_expired_by_repair', { order_id: orderId, status });
-    }
-    const expiredIds = expired.map(({ orderId }) => orderId);
-    counts.signalled += await forEach(expiredIds, (id) => signal(id, 'orderChanged'));
-    counts.started += await forEach(await ordersWithoutProgress(db, BATCH), start);
-    counts.signalled += await forEach(await overdueLookups(db, BATCH), (id) => signal(id, 'attemptDue'));
-    // Visibility is a convenience: without it the rotating slice finds the same orders, only later.
-    const closedRuns = await runs.recentlyClosedOrders().catch((err: unknown) => {
-      bell.log.warn({ event: 'dependency_unavailable', err }, 'visibility does not answer');
-      return [];
-    });
-    const closed = await openAmong(db, closedRuns);
-    counts.disagreements += await forEach(closed, start);
-    const ended = await recentlyEnded(db, BATCH);
-    counts.disagreements += await forEach(
-      ended,
-      async (id) => (await runs.describeOrder(id)) === 'running' && signal(id, 'orderChanged'),
-    );
-    const slice = await rotatingSlice(db, SLICE, PASS_MS);
-    counts.disagreements += await forEach(
-      slice,
-      async (id) => (await runs.describeOrder(id)) !== 'running' && start(id),
-    );
-    counts.alarms = await sound();
-    const pairs = await unwatchedPairs(db, 2 * deps.rateRefreshMs);
-    counts.watchers = await forEach(pairs, watch);
-    if (Date.now() < deadline) counts.trimmed = await trim(db, TRIM);
+    const steps: Record<string, () => Promise<void>> = {
+      async expire() {
+        const expired = await expireOverdue(db, timing, 'reconciler', (id, err) => failed(`order ${id}`, err));
+        counts.expired = expired.length;
+        for (const { orderId, status } of expired) {
+          metrics.orders.inc({ outcome: status });
+          bell.alert('overdue_expired_by_repair', { order_id: orderId, status });
+        }
+        const ids = expired.map(({ orderId }) => orderId);
+        counts.signalled += await forEach(ids, (id) => signal(id, 'orderChanged'));
+      },
+      async start() {
+        counts.started = await forEach(await ordersWithoutProgress(db, BATCH), start);
+      },
+      async lookUp() {
+        counts.signalled += await forEach(await overdueLookups(db, BATCH), (id) => signal(id, 'attemptDue'));
+      },
+      async compareClosedRuns() {
+        // Visibility is a convenience: without it the rotating slice finds the same orders, only later.
+        const closed = await openAmong(db, await runs.recentlyClosedOrders());
+        counts.disagreements += await forEach(closed, start);
+      },
+      async compareEndedRows() {
+        counts.disagreements += await forEach(
+          await recentlyEnded(db, BATCH),
+          async (id) => (await runs.describeOrder(id)) === 'running' && signal(id, 'orderChanged'),
+        );
+      },
+      async compareSlice() {
+        counts.disagreements += await forEach(
+          await rotatingSlice(db, SLICE, RECONCILE_EVERY_MS),
+          async (id) => (await runs.describeOrder(id)) !== 'running' && start(id),
+        );
+      },
+      async sound() {
+        counts.alarms = await sound();
+      },
+      async watch() {
+        counts.watchers = await forEach(await unwatchedPairs(db, 2 * deps.rateRefreshMs), watch);
+      },
+      async trim() {
+        if (Date.now() < deadline) counts.trimmed = await trim(db, TRIM);
+      },
+    };
+    // A step that fails must not keep the later ones from their work: the next pass tries it again.
+    for (const [name, step] of Object.entries(steps)) await step().catch((err: unknown) => failed(name, err));
     metrics.disagreements.set(counts.disagreements);
+    metrics.lastPassSeconds.set({ schedule: 'reconcile' }, Date.now() / 1_000);
     bell.log.info({ event: 'reconciled', ...counts }, 'rows and runs compared');
     return counts;
+  }
+
+  function failed(what: string, err: unknown): void {
+    bell.log.warn({ event: 'dependency_unavailable', err }, `repair: ${what} must wait for the next pass`);
   }
 
   async function start(orderId: string): Promise<boolean> {
@@ -107,7 +126,7 @@ export function createReconcile(deps: ReconcileDeps): Pick<Activities, 'reconcil
   async function sound(): Promise<number> {
     const overlong = await overlongAttempts(db, timing);
     for (const { orderId, attempt, alert } of overlong) bell.alert(alert, { order_id: orderId, attempt });
-    return overlong.length + (await ringAlarms(db, bell, { olderThanMs: PASS_MS }));
+    return overlong.length + (await ringAlarms(db, bell, { olderThanMs: RECONCILE_EVERY_MS }));
   }
 
   async function watch(pair: string): Promise<boolean> {
@@ -133,5 +152,6 @@ export async function collectBook(db: Database, metrics: Metrics): Promise<void>
   metrics.attemptsUnknownOldestSeconds.set(book.oldestUnknownSeconds);
   metrics.executingOldestSeconds.set(book.oldestExecutingSeconds);
   metrics.orphansOpen.set(book.orphansOpen);
+  metrics.overdueOldestSeconds.set(book.oldestOverdueSeconds);
   metrics.pausesActive.set(book.pausesActive);
 }

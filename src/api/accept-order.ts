@@ -26,6 +26,8 @@ export interface AcceptOrderDeps {
   readonly db: Database;
   readonly users: UserCache;
   readonly quoteFor: (wish: QuoteWish) => Promise<CreationQuote>;
+  /** How old the quote behind an order may be when the order is stored. */
+  readonly quoteMaxAgeMs: number;
   readonly limits: OrderLimits;
   readonly metrics: Metrics;
 }
@@ -41,7 +43,7 @@ export interface AcceptedOrder {
  * its expiry, under new limits. Throws DomainError for every refusal.
  */
 export function createAcceptOrder(deps: AcceptOrderDeps) {
-  const { db, limits, metrics } = deps;
+  const { db, limits, metrics, quoteMaxAgeMs } = deps;
 
   return async function acceptOrder(wanted: CreateOrder): Promise<AcceptedOrder> {
     const held = await findKey(db, wanted.userId, wanted.idempotencyKey);
@@ -86,6 +88,7 @@ export function createAcceptOrder(deps: AcceptOrderDeps) {
         triggerRate: terms.triggerRate,
         triggerFloor: terms.triggerFloor,
         lookInMs: ownLookInMs(Math.random()),
+        termsAgeMs: quoteMaxAgeMs,
       },
       { hash: requestHash(wanted, HASH_VERSION), hashVersion: HASH_VERSION, quoteId: terms.quoteId },
     );

@@ -37,6 +37,8 @@ export interface ApiDeps {
 }
 
 const READY_DEADLINE_MS = 2_000;
+/** The longest that a quote may be waited for. */
+const QUOTE_DEADLINE_MS = 10_000;
 /** A rate that nobody has watched for a month says nothing against today's: the first order's watcher then judges, and calls a person. */
 const BASELINE_MS = 30 * 86_400_000;
 
@@ -53,7 +55,16 @@ export function createApi(deps: ApiDeps): Express {
     sanity: deps.sanity,
     rateRefreshMs: deps.rateRefreshMs,
   });
-  const acceptOrder = createAcceptOrder({ db, users: deps.users, quoteFor, limits: deps.limits, metrics });
+  // Borrowed from an order of up to an interval before, or waited for.
+  const quoteMaxAgeMs = deps.rateRefreshMs + QUOTE_DEADLINE_MS;
+  const acceptOrder = createAcceptOrder({
+    db,
+    users: deps.users,
+    quoteFor,
+    quoteMaxAgeMs,
+    limits: deps.limits,
+    metrics,
+  });
 
   const app = express();
   app.disable('x-powered-by');

@@ -25,6 +25,8 @@ export interface RedisHints {
 /** Longer than a firm quote and its records take, short enough that a killed worker's lock is soon forgotten. */
 const LOCK_MS = 20_000;
 const REPLY_MS = 86_400_000;
+/** What PTTL says of a key that has no end: a lock like that is none of ours, and nobody would ever release it. */
+const NO_END = -1;
 
 const RELEASE_IF_OWNER = `if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0`;
 
@@ -35,7 +37,8 @@ export function createRedisHints(redis: GuardedRedis): RedisHints {
   const rateKey = (pair: string) => `rate:${pair}`;
 
   return {
-    isThrottled: (orderId) => redis.run(false, async (client) => (await client.exists(throttleKey(orderId))) === 1),
+    // One that never ends is none of ours, and would keep its order from looking for good.
+    isThrottled: (orderId) => redis.run(false, async (client) => (await client.pttl(throttleKey(orderId))) > 0),
     async throttleOrder(orderId, forMs) {
       await redis.run(null, (client) => client.set(throttleKey(orderId), '1', 'PX', Math.max(1, Math.round(forMs))));
     },
@@ -43,7 +46,8 @@ export function createRedisHints(redis: GuardedRedis): RedisHints {
       const token = randomUUID();
       return redis.run(null, async (client) => {
         const taken = await client.set(lockKey(orderId), token, 'PX', LOCK_MS, 'NX');
-        return taken === 'OK' ? { token } : 'held';
+        if (taken === 'OK') return { token };
+        return (await client.pttl(lockKey(orderId))) === NO_END ? null : 'held';
       });
     },
     async unlockOrder(orderId, lock) {

@@ -52,6 +52,8 @@ export interface NewOrder {
   readonly triggerFloor: string | null;
   /** How long from now until the order looks of its own accord. */
   readonly lookInMs: number;
+  /** How old the quote may be that the triggers come from. */
+  readonly termsAgeMs: number;
 }
 
 const ORDER_COLUMNS = [
@@ -68,12 +70,13 @@ export async function insertOrder(tx: Transaction, order: NewOrder): Promise<Ord
   const [row] = await tx<OrderRow[]>`
     insert into orders (order_id, user_id, status, pair, from_currency, from_network, to_currency, to_network, source_account,
       destination_account, amount, target_rate, direction, floor_rate, expires_at, idempotency_key, quoted_rate, trigger_rate,
-      trigger_floor, next_check_at, look_due_at)
+      trigger_floor, next_check_at, look_due_at, terms_read_at)
     values (${order.id}, ${order.userId}, 'accepted', ${order.pair}, ${order.fromCurrency}, ${order.fromNetwork},
       ${order.toCurrency}, ${order.toNetwork}, ${order.sourceAccount}, ${order.destinationAccount}, ${order.amount},
       ${order.targetRate}, ${order.direction}, ${order.floorRate}, ${order.expiresAt}, ${order.idempotencyKey},
       ${order.quotedRate}, ${order.triggerRate}, ${order.triggerFloor}, app_now(),
-      app_now() + ${order.lookInMs} * interval '1 millisecond')
+      app_now() + ${order.lookInMs} * interval '1 millisecond',
+      app_now() - ${order.termsAgeMs} * interval '1 millisecond')
     returning ${orderColumns(tx)}`;
   if (!row) throw new Error('an insert returned no row');
   return row;
@@ -86,9 +89,12 @@ export async function findOrder(sql: Sql, orderId: string): Promise<OrderRow | n
 
 /** The oldest open order, else the newest of all: what a probe of the provider asks a quote for. */
 export async function orderToProbe(sql: Sql): Promise<OrderRow | null> {
-  const [row] = await sql<OrderRow[]>`select ${orderColumns(sql)} from orders
-    order by closed_at is not null, case when closed_at is null then created_at end, created_at desc limit 1`;
-  return row ?? null;
+  const [open] = await sql<OrderRow[]>`
+    select ${orderColumns(sql)} from orders where closed_at is null order by created_at limit 1`;
+  if (open) return open;
+  const [closed] = await sql<OrderRow[]>`
+    select ${orderColumns(sql)} from orders where closed_at is not null order by closed_at desc limit 1`;
+  return closed ?? null;
 }
 
 /** Reads the order's row and keeps it locked until the transaction ends: every decision about the order queues here. */
@@ -107,6 +113,8 @@ export interface OrderPatch {
     readonly rate: string | null;
     readonly triggerRate?: string;
     readonly triggerFloor?: string | null;
+    /** When the quote behind the triggers was asked for, at the earliest. */
+    readonly termsReadAt?: Instant;
     readonly nextCheckInMs: number;
     /** In how long the order looks of its own accord. A look without a rate moves only an own look that is due. */
     readonly lookInMs: number;
@@ -145,7 +153,8 @@ export async function updateOrder(
       last_attempted_at = ${look ? tx`app_now()` : tx`last_attempted_at`},
       last_look_rate = ${look?.rate ?? tx`last_look_rate`},
       trigger_rate = ${look?.triggerRate ?? tx`trigger_rate`},
-      trigger_floor = ${look?.triggerFloor ?? tx`trigger_floor`}
+      trigger_floor = ${look?.triggerFloor ?? tx`trigger_floor`},
+      terms_read_at = ${look?.termsReadAt ?? tx`terms_read_at`}
     where order_id = ${row.id}
     returning ${orderColumns(tx)}`;
   if (!updated) throw new Error(`order ${row.id} vanished under its lock`);

@@ -37,6 +37,8 @@ export async function reopenOrphan(db: Database, orderId: string, attempt: numbe
 export interface OrphanAlarm {
   /** False when this orphan has rung before: people know, and what a person resumed stays resumed. */
   readonly isNew: boolean;
+  /** Whether this ended the order. */
+  readonly hasEnded: boolean;
   readonly order: OrderRow;
 }
 
@@ -73,7 +75,7 @@ export async function alarmForOrphan(
     );
     const isNew = marked.count === 1;
     if (isNew) await addPause(tx, { scope: 'all', reason: 'orphan_executed', automatic: true, healsByProbe: false });
-    return { isNew, order: done.order };
+    return { isNew, hasEnded: done.result === 'applied', order: done.order };
   });
 }
 

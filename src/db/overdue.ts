@@ -22,7 +22,12 @@ export interface EndedOrder {
  * Expires accepted and watching orders whose workflow did not: the one mechanism outside Temporal, so that an order ends in time
  * even while Temporal is away. Never an executing one: its end is the provider's to give. Returns what it ended.
  */
-export async function expireOverdue(db: Database, timing: Timing, actor: Actor): Promise<EndedOrder[]> {
+export async function expireOverdue(
+  db: Database,
+  timing: Timing,
+  actor: Actor,
+  onFailure: (orderId: string, error: unknown) => void = () => {},
+): Promise<EndedOrder[]> {
   const ended: EndedOrder[] = [];
   const giveUpAt = performance.now() + BUDGET_MS;
   for (let after: Instant = 0; performance.now() < giveUpAt; ) {
@@ -34,7 +39,10 @@ export async function expireOverdue(db: Database, timing: Timing, actor: Actor):
     let count = 0;
     for (const { orderId } of page) {
       // One that cannot be ended now must not stand in the way of the others; the next pass finds it again.
-      const order = await expireOne(db, orderId, timing, actor).catch(() => null);
+      const order = await expireOne(db, orderId, timing, actor).catch((error: unknown) => {
+        onFailure(orderId, error);
+        return null;
+      });
       if (!order) continue;
       count += 1;
       ended.push(order);

@@ -104,18 +104,22 @@ export interface RelookRequest extends Pick<Observation, 'pair' | 'referenceRate
 const TERMS_MEMORY = '26 hours';
 
 /**
- * After spread or fee changed, triggers made before are old: a page of the orders that have not looked since gets its own look
- * soon, the nearest first. Asked at every tick, so that a page that failed or was locked is found again. Returns how many.
+ * After spread or fee changed, triggers made before are old: a page of the orders that have not read them since gets its own look
+ * soon, the nearest first, unless nothing would come of it: those try again by themselves. Asked at every tick, so that a page that failed or was locked is found again. Returns how many.
  */
 export async function scheduleLooks(db: Database, { pair, ...terms }: RelookRequest): Promise<number> {
   const rows = await db`
     with changed as (
-      select max(observed_at) as at from rate_observations
+      select max(observed_at) as last_old from rate_observations
       where pair = ${pair} and observed_at > (select app_now()) - ${TERMS_MEMORY}::interval
         and (spread_bps, fixed_fee) <> (${terms.spreadBps}::numeric, ${terms.fixedFee}::numeric)),
+    renewed as (
+      -- Between the last tick with the old terms and the first with the new ones nobody knows which a quote had.
+      select min(observed_at) as at from rate_observations, changed where pair = ${pair} and observed_at > last_old),
     page as (
-      select order_id from orders, changed
-      where pair = ${pair} and status = 'watching' and coalesce(last_attempted_at, created_at) <= changed.at
+      select order_id from orders, renewed
+      where pair = ${pair} and status = 'watching' and terms_read_at <= renewed.at
+        and coalesce(reason, '') not in ('paused', 'account_changed', 'attempt_limit')
         and look_due_at > app_now() + ${terms.overMs} * interval '1 millisecond'
       order by abs(trigger_rate - ${terms.referenceRate}::numeric) limit ${terms.limit} for update of orders skip locked)
     update orders set look_due_at = app_now() + random() * ${terms.overMs} * interval '1 millisecond'

@@ -55,7 +55,7 @@ export async function unwatchedPairs(db: Database, maxAgeMs: number): Promise<st
   const rows = await db<{ pair: string }[]>`
     select pair from (select distinct pair from orders where closed_at is null) p
     where not exists (select from rate_observations r
-      where r.pair = p.pair and r.observed_at > app_now() - ${maxAgeMs} * interval '1 millisecond')`;
+      where r.pair = p.pair and r.observed_at > (select app_now()) - ${maxAgeMs} * interval '1 millisecond')`;
   return rows.map(({ pair }) => pair);
 }
 
@@ -78,6 +78,8 @@ export interface Book {
   readonly oldestExecutingSeconds: number;
   readonly orphansOpen: number;
   readonly pausesActive: number;
+  /** How long the most overdue order that nothing keeps open has outlived its expiry. */
+  readonly oldestOverdueSeconds: number;
 }
 
 /** What the gauges show. */
@@ -85,8 +87,10 @@ export async function readBook(db: Database): Promise<Book> {
   const openOrders = await db<{ pair: string; status: string; count: number }[]>`
     select pair, status, count(*)::int as count from orders where closed_at is null group by pair, status`;
   const tickAges = await db<{ pair: string; seconds: number }[]>`
-    select p.pair, extract(epoch from app_now() - max(r.observed_at))::float8 as seconds
-    from (select distinct pair from orders where closed_at is null) p join rate_observations r using (pair) group by p.pair`;
+    select pair, extract(epoch from app_now() - coalesce(r.observed_at, p.since))::float8 as seconds
+    from (select pair, min(created_at) as since from orders where closed_at is null group by pair) p
+    left join lateral (
+      select observed_at from rate_observations o where o.pair = p.pair order by observed_at desc limit 1) r on true`;
   const [rest] = await db<Omit<Book, 'openOrders' | 'tickAges'>[]>`
     select
       (select count(*) from transactions where unknown_since is not null)::int as attempts_unknown,
@@ -94,7 +98,9 @@ export async function readBook(db: Database): Promise<Book> {
       (select coalesce(extract(epoch from app_now() - min(updated_at)), 0) from transactions where status = 'executing')::float8
         as oldest_executing_seconds,
       (select count(*) from transactions where orphan_until is not null and orphan_closed_at is null)::int as orphans_open,
-      (select count(*) from pauses)::int as pauses_active`;
+      (select count(*) from pauses)::int as pauses_active,
+      (select coalesce(extract(epoch from app_now() - min(expires_at)), 0) from orders
+        where status in ('accepted', 'watching') and expires_at < (select app_now()))::float8 as oldest_overdue_seconds`;
   if (!rest) throw new Error('a select without a table returned no row');
   return { openOrders, tickAges, ...rest };
 }

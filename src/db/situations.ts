@@ -54,7 +54,7 @@ export async function loadSituation(
             and user_id = ${row.userId} and active) as are_accounts_active,
         (select closed_until from provider_gate where closed_until > app_now()) as gate_closed_until,
         (select reference_rate from rate_observations
-          where pair = ${row.pair} and observed_at > app_now() - ${options.rateMaxAgeMs} * interval '1 millisecond'
+          where pair = ${row.pair} and observed_at > (select app_now()) - ${options.rateMaxAgeMs} * interval '1 millisecond'
           order by observed_at desc limit 1) as newest_rate`;
     if (!around) throw new Error('a select without a table returned no row');
     const live = await findLiveAttempt(tx, orderId);

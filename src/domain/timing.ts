@@ -81,6 +81,10 @@ export function backoffMs(count: number, timing: Timing): number {
   return timing.retryBaseMs * 2 ** Math.min(Math.max(count, 1) - 1, 2);
 }
 
+/** The two standing repairs. Never scaled: they are about our own parts. */
+export const RECONCILE_EVERY_MS = 15_000;
+export const ORPHANS_EVERY_MS = 30_000;
+
 /** How much of an interval an order sleeps after a look or a claim: less than one, so that the next tick finds it. */
 export const QUIET_SHARE = 0.9;
 

@@ -6,15 +6,21 @@ import {
 } from '@temporalio/client';
 import type { Workflow } from '@temporalio/common';
 import type { Temporal } from '../clients/temporal.ts';
+import { ORPHANS_EVERY_MS, RECONCILE_EVERY_MS } from '../domain/timing.ts';
 import { ORDER_TASK_QUEUE, ORPHANS_WORKFLOW, RECONCILE_WORKFLOW } from '../workflows/messages.ts';
 
 /** The two standing repairs. Every worker makes sure of them; who comes second finds them there. */
 const SCHEDULES = [
-  { id: 'reconcile', workflowType: RECONCILE_WORKFLOW, everyMs: 15_000, note: 'makes rows and runs tell one story' },
+  {
+    id: 'reconcile',
+    workflowType: RECONCILE_WORKFLOW,
+    everyMs: RECONCILE_EVERY_MS,
+    note: 'makes rows and runs tell one story',
+  },
   {
     id: 'orphans',
     workflowType: ORPHANS_WORKFLOW,
-    everyMs: 30_000,
+    everyMs: ORPHANS_EVERY_MS,
     note: 'follows what closed attempts left at Conduit',
   },
 ] as const;
@@ -22,7 +28,8 @@ const SCHEDULES = [
 /** Longer than a pass may take: a run that is stuck must not hold up its schedule for good. */
 const RUN_TIMEOUT = '2 minutes';
 
-export async function ensureSchedules({ client, call }: Temporal): Promise<void> {
+/** Makes the schedules that are not there; with `isUpdating` also brings those that are up to this release. */
+export async function ensureSchedules({ client, call }: Temporal, isUpdating: boolean): Promise<void> {
   for (const { id, workflowType, everyMs, note } of SCHEDULES) {
     const schedule: Omit<ScheduleOptions<ScheduleOptionsStartWorkflowAction<Workflow>>, 'scheduleId'> = {
       spec: { intervals: [{ every: everyMs }] },
@@ -40,6 +47,7 @@ export async function ensureSchedules({ client, call }: Temporal): Promise<void>
       await call(() => client.schedule.create({ scheduleId: id, ...schedule, state: { note } }));
     } catch (error) {
       if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+      if (!isUpdating) continue;
       // One that an older release made takes up what this one wants; a person's pause stays.
       await call(() => client.schedule.getHandle(id).update(({ state }) => ({ ...schedule, state })));
     }

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Context } from '@temporalio/activity';
-import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { DefaultLogger, makeTelemetryFilterString, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createBell } from '../activities/bell.ts';
 import { type ActivityDeps, createActivities } from '../activities/index.ts';
 import { createOrderRuns } from '../activities/order-runs.ts';
@@ -95,7 +95,13 @@ export async function startWorker(
     log.fatal({ err, event: 'process_stopping' }, 'the Temporal worker ended');
     process.exit(1);
   });
-  await ensureSchedules(temporal);
+  await ensureSchedules(temporal, true);
+  // What an operator deletes by mistake is made again; a pause of theirs stays.
+  const keepSchedules = setInterval(() => {
+    ensureSchedules(temporal, false).catch((err: unknown) => {
+      log.warn({ event: 'dependency_unavailable', err }, 'the schedules could not be made sure of');
+    });
+  }, SCHEDULES_EVERY_MS);
 
   return {
     checks: {
@@ -106,6 +112,7 @@ export async function startWorker(
     },
     collect: () => collectBook(db, metrics),
     async stop() {
+      clearInterval(keepSchedules);
       for (const worker of [orders, provider]) if (worker.getState() === 'RUNNING') worker.shutdown();
       await running;
       await Promise.all([conduit.close(), temporal.close(), connection.close(), db.end({ timeout: 5 })]);
@@ -115,6 +122,7 @@ export async function startWorker(
 }
 
 const MAX_CONDUIT_CONNECTIONS = 40;
+const SCHEDULES_EVERY_MS = 60_000;
 
 /** Temporal's core writes through our log and shows its own metrics on a port of its own (0: nowhere). */
 function installRuntime(metricsPort: number, host: string, log: ProcessContext['log']): void {
@@ -124,8 +132,9 @@ function installRuntime(metricsPort: number, host: string, log: ProcessContext['
       if (message.startsWith('No workflows registered')) return;
       log[level === 'ERROR' ? 'error' : 'warn']({ ...meta, event: 'temporal_logged' }, message);
     }),
-    ...(metricsPort === 0
-      ? {}
-      : { telemetryOptions: { metrics: { prometheus: { bindAddress: `${host}:${metricsPort}` } } } }),
+    telemetryOptions: {
+      logging: { filter: makeTelemetryFilterString({ core: 'WARN' }), forward: {} },
+      ...(metricsPort === 0 ? {} : { metrics: { prometheus: { bindAddress: `${host}:${metricsPort}` } } }),
+    },
   });
 }

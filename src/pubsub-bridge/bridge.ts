@@ -74,7 +74,9 @@ export function createBridge(deps: BridgeDeps) {
   for (const topic of TOPICS) for (const result of MESSAGE_RESULTS) metrics.messages.inc({ topic, result }, 0);
 
   async function expire(): Promise<number> {
-    const expired = await expireOverdue(db, timing, 'reconciler');
+    const expired = await expireOverdue(db, timing, 'reconciler', (orderId, err) =>
+      log.warn({ event: 'dependency_unavailable', err, order_id: orderId }, 'an overdue order could not be ended'),
+    );
     for (const { orderId, status } of expired) {
       metrics.orders.inc({ outcome: status });
       metrics.alerts.inc({ alert: 'overdue_expired_by_repair' });

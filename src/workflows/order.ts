@@ -66,15 +66,21 @@ async function followRow(orderId: string, news: News): Promise<OrderOutcome> {
     shownStatus = show(step, shownStatus, news);
     if (step.next.kind === 'done') return { status: step.status, reason: step.reason };
 
-    // A crossing that meets a closed gate waits with it; one that meets a live attempt is old news when that ends.
-    isLookWanted = step.next.kind === 'sleep' && step.next.waitingFor === 'gate' && isLookWanted;
-    if (isErrand(step) && !news.underWay[laneOf(step.next)]) startErrand(orderId, step, news);
+    const isBusy = isErrand(step) && news.underWay[laneOf(step.next)];
+    // A crossing that meets a closed gate, or a request under way, waits with it: that quote may be older than the crossing.
+    // One that meets a live attempt is old news when that ends.
+    isLookWanted &&= isBusy ? step.next.kind === 'look' : isGateAwaited(step);
+    if (isErrand(step) && !isBusy) startErrand(orderId, step, news);
     await condition(() => news.isAny, Math.max(MIN_WAIT_MS, step.wakeInMs), { summary: step.summary });
   }
 }
 
 function isErrand(step: Step): step is Step & { next: Errand } {
   return step.next.kind !== 'sleep' && step.next.kind !== 'done';
+}
+
+function isGateAwaited({ next }: Step): boolean {
+  return next.kind === 'sleep' && next.waitingFor === 'gate';
 }
 
 function laneOf(errand: Errand): 'send' | 'read' {
@@ -119,7 +125,7 @@ function note(news: News, what?: 'isRateCrossed' | 'isCancelRequested'): void {
 /** Makes the Web UI readable; nothing depends on it. */
 function show(step: Step, shownStatus: string | null, news: News): string {
   news.summary = `${step.status}: ${step.summary}`;
-  setCurrentDetails(`**${step.status}**${step.reason ? ` (${step.reason})` : ''} — ${step.summary}`);
+  setCurrentDetails(`**${step.status}**${step.reason ? ` (${step.reason})` : ''} — ${step.summary}\n\n${step.terms}`);
   if (step.status !== shownStatus) upsertSearchAttributes([{ key: ORDER_STATUS, value: step.status }]);
   return step.status;
 }

@@ -20,7 +20,8 @@ const { tickRateWatch } = proxyActivities<Activities>({
   taskQueue: CONDUIT_TASK_QUEUE,
   startToCloseTimeout: '60s',
   scheduleToCloseTimeout: '90s',
-  heartbeatTimeout: '15s',
+  // Two quotes at their deadline, and the wait between them.
+  heartbeatTimeout: '40s',
   retry: { maximumAttempts: 1 },
   priority: { priorityKey: 2 },
   summary: 'indicative quote and sweep',
@@ -46,7 +47,10 @@ export async function rateWatchWorkflow({
     const tick = await tryTick(pair, dueAt);
     if (tick) {
       refreshMs = tick.refreshMs;
-      setCurrentDetails(`rate ${tick.rate ?? `none (${tick.fault})`}, ${tick.woken} orders woken at the last tick`);
+      const held = tick.rate !== null && tick.fault !== null ? `; ${tick.fault}: no order is woken` : '';
+      setCurrentDetails(
+        `rate ${tick.rate ?? `none (${tick.fault})`}, ${tick.woken} orders woken at the last tick${held}`,
+      );
     }
     if (isOrderOpened || !tick || tick.openOrders > 0) {
       isOrderOpened = false;

@@ -32,10 +32,12 @@ export async function reconcileWorkflow(): Promise<Record<string, number>> {
 
 /** One pass over what closed attempts left at the provider and over pauses that may heal, by schedule. */
 export async function orphansWorkflow(): Promise<Record<string, number>> {
+  // Beside each other: a pause may heal while orphans wait for a Conduit that hangs.
+  const probing = orElse(following.probePauses(), 0);
   const orphans = await listing.listDueOrphans();
   const results = await Promise.all(orphans.map(follow));
   const count = (wanted: string) => results.filter((result) => result === wanted).length;
-  const healed = await orElse(following.probePauses(), 0);
+  const healed = await probing;
   return { followed: results.length, ended: count('ended'), failed: count('failed'), healed };
 }
 

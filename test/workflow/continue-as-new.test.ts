@@ -44,12 +44,14 @@ test('a run that is woken by news alone goes on as a new run before its history 
     wakeInMs: 3_600_000,
     secondMs: 1_000,
     recorded: [],
+    terms: 'terms',
     summary: 'a test',
   });
   const activities = {
-    async advanceOrder(_, { isLookWanted }) {
+    async advanceOrder(_, { isLookWanted, isFirst }) {
       if (isFinal) return step({ kind: 'done' });
-      return step(isLookWanted ? { kind: 'look', isOwn: false } : { kind: 'sleep', waitingFor: 'rate' });
+      // A run that begins compares the rate: a crossing that came with the end of the one before is found so.
+      return step(isLookWanted || isFirst ? { kind: 'look', isOwn: false } : { kind: 'sleep', waitingFor: 'rate' });
     },
     async takeFirmLook() {
       looks += 1;

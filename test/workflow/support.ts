@@ -155,6 +155,7 @@ export async function insertTestOrder(db: Database, now: number, fields: Partial
       triggerRate: '0.9269',
       triggerFloor: null,
       lookInMs: DAY_MS,
+      termsAgeMs: 0,
       ...fields,
     }),
   )) as OrderRow;

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Redis } from 'ioredis';
 import { createAdvanceActivities } from '../../../src/activities/advance.ts';
 import type { Bell } from '../../../src/activities/bell.ts';
 import { createFirmLooks } from '../../../src/activities/firm-looks.ts';
@@ -68,6 +69,8 @@ export async function openLab() {
   const log = createLogger('test', 'silent');
   const metrics = createMetrics('worker');
   const redis = connectRedis(testRedisUrl(), log);
+  /** The same Redis, to put things there that are not ours. */
+  const plainRedis = new Redis(testRedisUrl());
   const client = createConduitClient({
     baseUrl: `${conduit.url}/v2`,
     apiKey: KEY,
@@ -123,6 +126,7 @@ export async function openLab() {
     db,
     conduit,
     bell,
+    redis: plainRedis,
     rung,
     woken,
     activities,
@@ -181,6 +185,7 @@ export async function openLab() {
     async stop(): Promise<void> {
       await client.close();
       redis.close();
+      plainRedis.disconnect();
       await stopAll();
       await test.stop();
     },

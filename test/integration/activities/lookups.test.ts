@@ -55,6 +55,12 @@ test('two orders under one reference: nothing is sent, all is paused and a perso
   expect(await lab.ledger(orderId)).not.toContain('order.claimed');
 });
 
+test('a hint from Redis that cannot be asked for does not stand between the order and its look-up', async () => {
+  const orderId = await createdUnanswered();
+  await lab.redis.set(`idempotency:${orderId}:g1:create`, '{"id":"not-an-id"}');
+  expect(await lab.activities.lookUpAttempt(orderId, await lab.seen(orderId))).toMatchObject({ result: 'pending' });
+});
+
 test('an orphan with a twin: both are cancelled, and its story ends when both have ended', async () => {
   const orderId = await createdUnanswered();
   const fence = {

@@ -97,3 +97,11 @@ test('an order that has used its attempts of the hour asks for no quote', async 
   expect(await lab.conduit.control.requestCounts({ sinceMs })).toEqual({});
   expect(await findOrder(lab.db, orderId)).toMatchObject({ status: 'watching', reason: 'attempt_limit', attempts: 0 });
 });
+
+test('a lock or a throttle in Redis that never ends is none of ours and keeps no order from looking', async () => {
+  const orderId = await lab.order();
+  await lab.redis.set(`order:lock:${orderId}`, 'somebody');
+  await lab.redis.set(`order:rate:${orderId}`, '1');
+  const did = await lab.drive(orderId, ({ seen }) => seen.attempt !== null);
+  expect(did).toEqual(['look: hit']);
+});

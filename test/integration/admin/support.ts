@@ -3,7 +3,7 @@ import type { SimulatorControl } from '../../../simulator/control.ts';
 import { createAdvanceActivities } from '../../../src/activities/advance.ts';
 import { createBell } from '../../../src/activities/bell.ts';
 import type { Step } from '../../../src/activities/interface.ts';
-import { createOrphans } from '../../../src/activities/orphans.ts';
+import { createOrphans, type OrphanDeps } from '../../../src/activities/orphans.ts';
 import type { TransferDeps } from '../../../src/activities/transfers.ts';
 import { createConduitClient } from '../../../src/clients/conduit/client.ts';
 import { type AttemptRow, findAttempt, insertAttempt } from '../../../src/db/attempts.ts';
@@ -81,13 +81,14 @@ export async function openAdminBed(): Promise<AdminBed> {
     ...createBell(createLogger('test', 'silent'), createMetrics('worker')),
     page: (page: string) => void rung.push(page),
   };
-  const deps: TransferDeps = {
+  const deps: OrphanDeps = {
     db,
     conduit: client,
     timing: TIMING,
     sanity: { jumpFactor: '1.2', absurdFactor: '10' },
     rateRefreshMs: 60_000,
     bell,
+    metrics: createMetrics('worker'),
     wait: async () => {},
     hints: { readReply: async () => null, keepReply: async () => {} } as unknown as TransferDeps['hints'],
     baseUrl,
@@ -176,6 +177,7 @@ export async function anAcceptedOrder({ db }: AdminBed): Promise<OrderRow> {
       triggerRate: '0.9269',
       triggerFloor: null,
       lookInMs: 86_400_000,
+      termsAgeMs: 0,
     }),
   );
 }

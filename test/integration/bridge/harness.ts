@@ -162,6 +162,7 @@ export async function placeOrder(db: Database, fields: OrderFields = {}): Promis
       triggerRate: '0.92',
       triggerFloor: null,
       lookInMs: DAY_IN_MS,
+      termsAgeMs: 0,
     });
     if (announced) await addMessage(tx, 'order-checks', { v: 1, order_id: order.id });
     return order;

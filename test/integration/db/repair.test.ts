@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { recordMiss } from '../../../src/db/looks.ts';
 import { expireOverdue } from '../../../src/db/overdue.ts';
 import { claimCrossed, insertObservation, scheduleLooks } from '../../../src/db/rate-watch.ts';
-import { anAttempt, aWatchedOrder, makeCreated, openTestDb, orderOf, type TestDb, TIMING } from './support.ts';
+import { anAttempt, aWatchedOrder, makeCreated, openTestDb, orderOf, seenOf, type TestDb, TIMING } from './support.ts';
 
 jest.setTimeout(60_000);
 
@@ -103,4 +104,27 @@ test('an order whose trigger was crossed is claimed before one that only looks o
   const claim = { pair, rate: '0.95', dueAt: Date.now(), quietMs: 54_000, limit: 1 };
   expect(await claimCrossed(db, claim)).toEqual([crossed.id]);
   expect(await claimCrossed(db, claim)).toEqual([idle.id]);
+});
+
+test('an order whose quote is of no later than the first tick with the new terms looks again; one of after it does not', async () => {
+  const { db } = test_;
+  const pair = 'USDT.solana-USDC.solana';
+  const seenAs = (spreadBps: string) => ({ ...observation(spreadBps), pair });
+  await insertObservation(db, seenAs('25'));
+  // Placed after the last tick with the old terms, and looked at after it without a rate: both may still be of the old terms.
+  const between = await aWatchedOrder(db, { pair });
+  const missed = await aWatchedOrder(db, { pair });
+  await insertObservation(db, seenAs('40'));
+  const look = { rate: null, nextCheckInMs: 1_000, lookInMs: 1_000, failedLooks: 1, isAsked: true };
+  const miss = { orderId: missed.id, fact: 'unavailable:v2', reason: 'quote_failed', code: null, look } as const;
+  await recordMiss(db, { ...miss, seen: await seenOf(db, missed.id) });
+  const after = await aWatchedOrder(db, { pair });
+  expect(await scheduleLooks(db, { ...seenAs('40'), overMs: 60_000, limit: 10 })).toBe(2);
+  const isDueSoon = async (id: string) => (await orderOf(db, id)).lookDueAt < Date.now() + 60_000;
+  expect(await Promise.all([between, missed, after].map(({ id }) => isDueSoon(id)))).toEqual([true, true, false]);
+  // One whose look is withheld anyway tries again by itself, about hourly: not at every tick.
+  await db`update orders set look_due_at = app_now() + interval '1 hour', reason = 'account_changed' where order_id = ${between.id}`;
+  const read = { ...look, rate: '0.91', termsReadAt: Date.now(), lookInMs: 86_400_000 };
+  await recordMiss(db, { ...miss, fact: 'qte_2', look: read, seen: await seenOf(db, missed.id) });
+  expect(await scheduleLooks(db, { ...seenAs('40'), overMs: 60_000, limit: 10 })).toBe(0);
 });
