@@ -43,6 +43,20 @@ async function quotesBetween(sinceMs: number, untilMs: number): Promise<number> 
   return counts['quotes.create'] ?? 0;
 }
 
+/**
+ * How long until the middle of the longest time within an interval in which no pair ticks: watchers tick at absolute times of
+ * their own, and none of them may stand on the edge of the window that is counted.
+ */
+async function untilQuietMs(sinceMs: number): Promise<number> {
+  const intervalMs = INTERVAL_S * 1_000;
+  const seen = await world.simulator.requests({ operation: 'quotes.create', sinceMs });
+  const phases = seen.map(({ atMs }) => atMs % intervalMs).sort((a, b) => a - b);
+  const gaps = phases.map((phase, i) => ({ phase, ms: (phases[i + 1] ?? (phases[0] ?? 0) + intervalMs) - phase }));
+  const longest = gaps.reduce((a, b) => (b.ms > a.ms ? b : a));
+  const middle = (longest.phase + longest.ms / 2) % intervalMs;
+  return (middle - (Date.now() % intervalMs) + intervalMs) % intervalMs;
+}
+
 async function historyLengths(orders: readonly StartableOrder[]): Promise<number[]> {
   return Promise.all(orders.map(async ({ id }) => (await workflowOf(world, id).describe()).historyLength));
 }
@@ -66,8 +80,7 @@ test('ten thousand waiting orders over ten pairs cost one quote per pair and int
     'the first tick of every pair',
     async () => (await quotesBetween(startedAt - 1_000, Date.now() + 1_000)) >= PAIRS.length,
   );
-  // Half an interval away from the ticks, so that none stands on the edge of the window.
-  await sleep((INTERVAL_S * 1_000) / 2);
+  await sleep(await untilQuietMs(startedAt));
 
   const before = await historyLengths(orders);
   const from = Date.now();
