@@ -13,6 +13,9 @@ const BIN = join(ROOT, 'node_modules', '.bin');
 const STAMP = join(ROOT, 'node_modules', '.installed-lock-sha256');
 const OLDEST_NODE = 20;
 const PROJECT_NODE = 24;
+const CALLED_AT_MS = Date.now();
+const PARENT_PID = process.ppid;
+const PARENT_CHECK_MS = 500;
 
 function fail(what, why, how) {
   process.stderr.write(`\nMissing on this machine:\n  - ${what}, needed for ${why}: ${how}\n`);
@@ -77,11 +80,20 @@ function findNode() {
 function runScript(args) {
   const child = spawn(findNode(), args, {
     stdio: 'inherit',
-    env: { ...process.env, PATH: `${BIN}${delimiter}${process.env.PATH || ''}` },
+    env: {
+      ...process.env,
+      PATH: `${BIN}${delimiter}${process.env.PATH || ''}`,
+      STACK_CALLED_AT_MS: String(CALLED_AT_MS), // The script's durations include the installation.
+    },
   });
   // The script decides when it ends; from here a signal is only passed on. One that the terminal sends to all of us comes
   // to the script twice, which it must bear anyway since npm does the same.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+  // A supervisor's SIGTERM reaches npm alone, which goes without a word to us. Whoever ran this file without npm may well leave
+  // it behind on purpose.
+  if (process.env.npm_lifecycle_event) {
+    setInterval(() => process.ppid !== PARENT_PID && child.kill('SIGTERM'), PARENT_CHECK_MS).unref();
+  }
   child.on('error', (error) => {
     process.stderr.write(`${error.message}\n`);
     process.exit(1);

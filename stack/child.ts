@@ -111,9 +111,14 @@ export async function startServing(spec: ChildSpec, probe: () => Promise<boolean
 }
 
 /** "redis ended (signal SIGKILL)" and the last lines it wrote. */
-export function describeExit(child: Child, exit: ChildExit): string {
+function describeExit(child: Child, exit: ChildExit): string {
   const how = exit.signal === null ? `exit code ${exit.code}` : `signal ${exit.signal}`;
   return `${child.name} ended (${how}). The end of ${child.logFile}:\n${logTail(child.logFile)}`;
+}
+
+/** Tells when the process ends without having been asked to. */
+export function watchForCrash(child: Child, tell: (report: string) => void): void {
+  void child.exited.then((exit) => child.wasAskedToStop() || tell(describeExit(child, exit)));
 }
 
 function logTail(file: string): string {

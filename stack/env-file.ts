@@ -14,6 +14,17 @@ export function writeEnvFile(file: string, env: Readonly<Record<string, string>>
   renameSync(unfinished, file);
 }
 
+/**
+ * The same for as long as this process runs: addresses that lead nowhere would only mislead. Returns what takes the file away
+ * before that.
+ */
+export function lendEnvFile(file: string, env: Readonly<Record<string, string>>): () => void {
+  writeEnvFile(file, env);
+  const takeAway = (): void => rmSync(file, { force: true });
+  process.once('exit', takeAway);
+  return takeAway;
+}
+
 /** Node's parser takes what is between two equal quotes as it is. */
 function quote(value: string): string {
   if (/^[\w:/@.,+-]*$/.test(value)) return value;

@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import type { Child } from './child.ts';
+import { type Child, watchForCrash } from './child.ts';
 import { LOGS_DIR, ROOT } from './paths.ts';
 import { choosePort, type PortMode } from './ports.ts';
 import { startProcess } from './processes.ts';
@@ -12,15 +12,17 @@ const METRICS_PORTS: Record<ProcessName, number> = { api: 9464, bridge: 9465, wo
 const TEMPORAL_METRICS_PORT = 9467;
 
 export type ProductOptions = {
-  /** Addresses and settings of all three. */
+  /** Addresses and settings of all three, the api's port among them. */
   readonly env: Readonly<Record<string, string>>;
-  readonly apiPort: number;
   readonly ports: PortMode;
   readonly progress: Progress;
   readonly logDir?: string;
 };
 
-/** The three processes of the product as children, each waited for until it calls itself ready. */
+/**
+ * The three processes of the product as children, each waited for until it calls itself ready. One that ends later, unasked, is
+ * reported on standard error.
+ */
 export async function startProduct(options: ProductOptions): Promise<Record<ProcessName, Child>> {
   const { progress, ports } = options;
   const metricsPorts = {
@@ -36,7 +38,6 @@ export async function startProduct(options: ProductOptions): Promise<Record<Proc
         script: `src/main/${name}.ts`,
         env: {
           ...options.env,
-          API_PORT: String(options.apiPort),
           METRICS_PORT: String(metricsPorts[name]),
           TEMPORAL_METRICS_PORT: String(temporalMetricsPort),
         },
@@ -52,6 +53,7 @@ export async function startProduct(options: ProductOptions): Promise<Record<Proc
   }
   const [api, bridge, worker] = started.map((result) => (result as PromiseFulfilledResult<Child>).value);
   if (!api || !bridge || !worker) throw new Error('three processes were started and not all are there');
+  for (const child of [api, bridge, worker]) watchForCrash(child, (report) => process.stderr.write(`\n${report}\n`));
   return { api, bridge, worker };
 }
 

@@ -39,3 +39,12 @@ export function createProgress(options: { quiet?: boolean } = {}): Progress {
 export function seconds(startedAt: number): string {
   return `${((performance.now() - startedAt) / 1_000).toFixed(1)} s`;
 }
+
+/**
+ * When the command was called, on the clock of `performance.now()`: before the packages were installed, where they had to be.
+ * Without the bootstrap it is the start of this process.
+ */
+export function calledAt(): number {
+  const calledAtMs = Number(process.env['STACK_CALLED_AT_MS'] ?? Number.NaN);
+  return Number.isFinite(calledAtMs) ? calledAtMs - performance.timeOrigin : 0;
+}

@@ -3,14 +3,29 @@ import { promisify } from 'node:util';
 
 const execFileAsync = promisify(execFile);
 
-/** Runs a short command to its end and returns what it wrote. Throws with its error output, or when it takes too long. */
+/**
+ * Runs a short command to its end and returns what it wrote. Throws with its error output, or when it takes too long. It does
+ * not outlive us.
+ */
 export async function runCommand(
   command: string,
   args: readonly string[],
   options: { timeoutMs: number; env?: NodeJS.ProcessEnv; uid?: number; gid?: number; cwd?: string },
 ): Promise<{ stdout: string; stderr: string }> {
   const { timeoutMs, ...rest } = options;
-  return execFileAsync(command, args, { ...rest, encoding: 'utf8', timeout: timeoutMs, maxBuffer: 16 * 1024 * 1024 });
+  const run = execFileAsync(command, args, {
+    ...rest,
+    encoding: 'utf8',
+    timeout: timeoutMs,
+    maxBuffer: 16 * 1024 * 1024,
+  });
+  const end = (): void => void run.child.kill();
+  process.once('exit', end);
+  try {
+    return await run;
+  } finally {
+    process.off('exit', end);
+  }
 }
 
 /** The line of a failed command's output that says why, for a one-line message. */

@@ -1,5 +1,5 @@
 import { mkdirSync, rmSync } from 'node:fs';
-import { type Child, describeExit } from './child.ts';
+import { type Child, watchForCrash } from './child.ts';
 import { lockDataDir } from './data-lock.ts';
 import { SetupError } from './errors.ts';
 import { DATA_DIR, LOGS_DIR } from './paths.ts';
@@ -136,7 +136,7 @@ function runningServices(
   const tellCrash = onCrash ?? ((report) => process.stderr.write(`${report}\n`));
   const watch = (name: ServiceName, child: Child): void => {
     children.set(name, child);
-    void child.exited.then((exit) => child.wasAskedToStop() || tellCrash(describeExit(child, exit), name));
+    watchForCrash(child, (report) => tellCrash(report, name));
   };
   for (const { name, child } of list) if (child) watch(name, child);
 

@@ -4,14 +4,13 @@ import { join } from 'node:path';
 import { lockHolder } from './data-lock.ts';
 import { ALL_RUNS, type Counts, formatCounts, type JestRun, runJest, sumCounts } from './jest-runs.ts';
 import { LOCAL_DIR, LOGS_DIR } from './paths.ts';
-import { seconds } from './progress.ts';
+import { calledAt, seconds } from './progress.ts';
 import { startServices, wipe } from './services.ts';
 import { runMain, untilAskedToStop } from './shutdown.ts';
 
 const DIR_PREFIX = 'test-data-';
 
 async function main(): Promise<number> {
-  const startedAt = performance.now();
   const extraArgs = process.argv.slice(2);
   const runs: readonly JestRun[] = extraArgs.length > 0 ? [{ name: 'jest', args: extraArgs }] : ALL_RUNS;
   const stopped = new AbortController();
@@ -51,7 +50,7 @@ async function main(): Promise<number> {
   }
   const total = sumCounts(counts);
   if (stopped.signal.aborted) lines.push('  stopped before the end');
-  process.stdout.write(`\n${lines.join('\n')}\n  in all ${seconds(startedAt)}\n\n${formatCounts(total)}\n`);
+  process.stdout.write(`\n${lines.join('\n')}\n  in all ${seconds(calledAt())}\n\n${formatCounts(total)}\n`);
   return stopped.signal.aborted || total.failed > 0 || total.passed === 0 ? 1 : 0;
 }
 

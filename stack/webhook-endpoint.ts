@@ -1,10 +1,30 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { SetupError } from './errors.ts';
+import { DATA_DIR } from './paths.ts';
+import type { Progress } from './progress.ts';
+import type { Services } from './services.ts';
 
 export type WebhookEndpoint = { readonly id: string; readonly url: string; readonly secret: string };
 
 type Conduit = { readonly baseUrl: string; readonly apiKey: string };
+
+/**
+ * The secret of the webhooks that the simulator sends to the api on this machine, as the setting of the processes. Only the
+ * simulator may call back to here; at another Conduit the webhook is registered by its operator.
+ */
+export async function webhookSecret(
+  services: Services,
+  apiPort: string,
+  progress: Progress,
+): Promise<Record<string, string>> {
+  if (!services.isOurs('simulator')) return {};
+  const { CONDUIT_BASE_URL: baseUrl = '', CONDUIT_API_KEY: apiKey = '' } = services.env;
+  const url = `http://127.0.0.1:${apiPort}/webhooks/conduit`;
+  const register = () => ensureWebhookEndpoint({ baseUrl, apiKey }, url, join(DATA_DIR, 'webhook-endpoint.json'));
+  const { secret } = await progress.step('Webhook endpoint', register, () => url);
+  return { CONDUIT_WEBHOOK_SECRET: secret };
+}
 
 /**
  * Has Conduit deliver its events to `url` and returns the endpoint with its secret. Conduit shows a secret once, so it is

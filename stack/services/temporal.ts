@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { SEARCH_ATTRIBUTES } from '../../src/clients/temporal-starts.ts';
 import { startServing } from '../child.ts';
 import { choosePort } from '../ports.ts';
 import { runCommand } from '../run-command.ts';
@@ -9,15 +10,6 @@ import type { Service, ServiceContext } from './service.ts';
 const PORT = 7233;
 const UI_PORT = 8233;
 const NAMESPACE = 'default';
-
-/** What the order workflows are found by in the Web UI. The processes check them before they call themselves ready. */
-export const SEARCH_ATTRIBUTES = {
-  OrderPair: 'Keyword',
-  OrderStatus: 'Keyword',
-  OrderDirection: 'Keyword',
-  OrderUser: 'Keyword',
-  OrderExpiresAt: 'Datetime',
-} as const;
 
 /** A Temporal server with its Web UI in one process; workflows survive in a SQLite file. */
 export async function startTemporal(context: ServiceContext, program: string): Promise<Service> {
@@ -65,14 +57,14 @@ export async function startTemporal(context: ServiceContext, program: string): P
 }
 
 /**
- * Whether the namespace has them all; registers those that it lacks, for the next look to find. Not by `start-dev
- * --search-attribute`: that one is heeded only when the database is new.
+ * Whether the namespace has all that the order workflows are found by in the Web UI; registers those that it lacks, for the next
+ * look to find. Not by `start-dev --search-attribute`: that one is heeded only when the database is new.
  */
 async function hasSearchAttributes(program: string, address: string): Promise<boolean> {
   const known = await operator(program, address, ['search-attribute', 'list', '--output', 'json']);
-  const lacking = Object.entries(SEARCH_ATTRIBUTES).filter(([name]) => !known.includes(`"${name}"`));
+  const lacking = Object.values(SEARCH_ATTRIBUTES).filter(({ name }) => !known.includes(`"${name}"`));
   if (lacking.length === 0) return true;
-  const wanted = lacking.flatMap(([name, type]) => ['--name', name, '--type', type]);
+  const wanted = lacking.flatMap(({ name, type }) => ['--name', name, '--type', type]);
   await operator(program, address, ['search-attribute', 'create', ...wanted]);
   return false;
 }

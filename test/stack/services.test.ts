@@ -1,12 +1,13 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterAll, expect, jest, test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import pg from 'pg';
+import { SEARCH_ATTRIBUTES } from '../../src/clients/temporal-starts.ts';
+import { lockDataDir } from '../../stack/data-lock.ts';
 import { runCommand } from '../../stack/run-command.ts';
 import { movedPostgresDir } from '../../stack/services/postgres-home.ts';
-import { SEARCH_ATTRIBUTES } from '../../stack/services/temporal.ts';
 import { type Services, type ServicesOptions, startServices } from '../../stack/services.ts';
 import { acceptsTcp, waitUntil } from '../../stack/wait.ts';
 import { scratchDir } from './support.ts';
@@ -81,7 +82,11 @@ test('a database of an earlier version gets the search attributes that it lacks'
 
   const second = await startServices(options);
   const known = JSON.parse(await attributes(second, 'list')) as { customAttributes: Record<string, string> };
-  expect(Object.keys(known.customAttributes).sort()).toEqual(Object.keys(SEARCH_ATTRIBUTES).sort());
+  expect(Object.keys(known.customAttributes).sort()).toEqual(
+    Object.values(SEARCH_ATTRIBUTES)
+      .map(({ name }) => name)
+      .sort(),
+  );
   expect(known.customAttributes['OrderExpiresAt']).toBe('INDEXED_VALUE_TYPE_DATETIME');
   await second.stop();
 });
@@ -102,6 +107,17 @@ test('a data folder serves one set of services at a time', async () => {
   await expect(startServices(options)).rejects.toThrow(/is in use by process \d+/);
   await services.stop();
   await (await startServices(options)).stop();
+});
+
+test('of two starts that meet a void lock at once, one gets the folder and leaves nothing beside its lock', async () => {
+  const dataDir = join(scratch.dir, 'locked');
+  writeFileSync(`${dataDir}.lock`, '999999999 999999998\n'); // Process ids that no system gives.
+  const starts = await Promise.allSettled([lockDataDir(dataDir), lockDataDir(dataDir)]);
+  expect(starts.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  const names = () => readdirSync(scratch.dir).filter((name) => name.startsWith('locked'));
+  expect(names()).toEqual(['locked.lock']);
+  for (const start of starts) if (start.status === 'fulfilled') start.value();
+  expect(names()).toEqual([]);
 });
 
 test('a service that dies is reported with its name and the end of its log; one that is killed here is not', async () => {
