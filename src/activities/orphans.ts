@@ -146,7 +146,9 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'listDueOrphan
     let healed = 0;
     for (const pause of await pausesToProbe(db, PROBES)) {
       if (!(await isHealed(pause.scope).catch(() => false))) continue;
-      if (await liftPause(db, pause.scope, true)) healed += 1;
+      // It may have become a person's matter meanwhile.
+      if (!(await liftPause(db, pause.scope, true))) continue;
+      healed += 1;
       bell.log.warn({ event: 'pause_lifted', scope: pause.scope }, 'a probe succeeded, the pause is lifted');
     }
     return healed;

@@ -155,6 +155,8 @@ function executeConditions(tx: Transaction, order: OrderRow, attempt: number, ti
     where o.order_id = ${order.id} and t.attempt = ${attempt} and t.status in ('created', 'executing')
       and o.status in ('watching', 'executing') and o.cancel_refused_at is null
       and t.lock_fault is null and t.conduit_order_id is not null
+      -- Of a null, least() would leave expires_at alone.
+      and t.lock_expires_at is not null
       and app_now() < least(o.expires_at, t.lock_expires_at) - ${timing.sendMarginMs} * interval '1 millisecond'
       and t.locked_debit = o.amount
       and case o.direction
