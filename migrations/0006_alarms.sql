@@ -9,8 +9,10 @@ create index order_events_unrung on order_events (occurred_at) where pages <> '{
 
 alter table transactions
   add column alerted_at timestamptz,
+  add column pages_missed_at timestamptz,
   drop constraint transactions_lock_fault_check,
   add constraint transactions_lock_fault_check check (lock_fault in ('auto_execute', 'assets', 'accounts', 'unreadable', 'implausible'));
+comment on column transactions.pages_missed_at is 'When the list last did not show the attempt''s order: for a while after, it is looked up by itself.';
 comment on column transactions.alerted_at is 'When people were last told that the attempt waits for Conduit longer than usual.';
 
 alter table orders add column terms_read_at timestamptz;

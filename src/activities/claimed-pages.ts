@@ -1,6 +1,6 @@
 import type { FoundOrder } from '../clients/conduit/orders.ts';
 import type { AttemptRow } from '../db/attempts.ts';
-import { areClaimedAbove, takeDueClaimed } from '../db/claimed.ts';
+import { areClaimedAbove, leaveToThemselves, takeDueClaimed } from '../db/claimed.ts';
 import { closeGate } from '../db/rate-watch.ts';
 import type { Instant } from '../domain/order.ts';
 import type { TransferDeps } from './transfers.ts';
@@ -9,9 +9,15 @@ import type { TransferDeps } from './transfers.ts';
 const MANY = 100;
 const BATCH = 500;
 const MAX_PAGES = 10;
+/** No further page is asked for after this: the attempt that asked must still have its own look-up within its activity. */
+const PAGES_MS = 4_000;
 const HOUR_S = 3_600;
 /** Our clock and Conduit's may differ by this much, and then some. */
 const CLOCK_ERROR_MS = 10_000;
+/** In how long those that were read for are due again: later than the one who read, so that one of them reads for all. */
+const AGAIN_S = 45;
+const WITHIN_S = 20;
+const MISSED_S = 60;
 
 /** `elsewhere`: another reader has this attempt in its batch. `not_shown`: it must be looked up by itself. */
 export type PagesResult = 'read' | 'elsewhere' | 'gate_closed' | 'not_shown';
@@ -24,37 +30,56 @@ export async function readClaimedByPages(
   deps: TransferDeps,
   own: AttemptRow,
   begunAt: Instant,
-  keep: (attempt: AttemptRow, shown: FoundOrder) => Promise<void>,
+  keep: (attempt: AttemptRow, shown: FoundOrder, nextLookupAt: Instant) => Promise<void>,
 ): Promise<PagesResult> {
-  const { db, conduit, timing } = deps;
-  const isBatched = own.observed === 'claimed' && begunAt - own.createdAt < HOUR_S * timing.secondMs;
-  if (!isBatched || !(await areClaimedAbove(db, MANY))) return 'not_shown';
+  const { db, timing } = deps;
+  const isYoung = begunAt - own.createdAt < HOUR_S * timing.secondMs;
+  const isMissed = own.pagesMissedAt !== null && begunAt - own.pagesMissedAt < MISSED_S * timing.secondMs;
+  if (own.observed !== 'claimed' || !isYoung || isMissed || !(await areClaimedAbove(db, MANY))) return 'not_shown';
   const taken = await takeDueClaimed(db, {
-    withinMs: 10 * timing.secondMs,
+    withinMs: WITHIN_S * timing.secondMs,
     holdMs: 30 * timing.secondMs,
     maxAgeMs: HOUR_S * timing.secondMs,
+    missedForMs: MISSED_S * timing.secondMs,
     limit: BATCH,
   });
   const waiting = new Map(taken.map((attempt) => [attempt.reference, attempt]));
   if (!waiting.has(own.reference)) return 'elsewhere';
   const createdFrom = Math.min(...taken.map(({ createdAt }) => createdAt)) - CLOCK_ERROR_MS;
+  try {
+    const isGateClosed = await readPages(deps, createdFrom, async (shown) => {
+      const attempt = waiting.get(shown.order.reference ?? '');
+      // Twins under one reference are for the look-up by reference to find.
+      if (!attempt || attempt.conduitOrderId !== shown.order.id) return waiting.size === 0;
+      const againS = attempt.reference === own.reference ? AGAIN_S - WITHIN_S + 5 : AGAIN_S;
+      await keep(attempt, shown, begunAt + againS * timing.secondMs);
+      waiting.delete(attempt.reference);
+      return waiting.size === 0;
+    });
+    return isGateClosed ? 'gate_closed' : waiting.has(own.reference) ? 'not_shown' : 'read';
+  } finally {
+    if (waiting.size > 0) await leaveToThemselves(db, [...waiting.keys()]);
+  }
+}
+
+/** Hands on what the list shows until `show` says that it is enough; true when Conduit asked us to wait. */
+async function readPages(
+  { db, conduit }: TransferDeps,
+  createdFrom: Instant,
+  show: (shown: FoundOrder) => Promise<boolean>,
+): Promise<boolean> {
+  const giveUpAt = performance.now() + PAGES_MS;
   let cursor: string | undefined;
-  for (let pages = 0; pages < MAX_PAGES && waiting.size > 0; pages += 1) {
+  for (let pages = 0; pages < MAX_PAGES && performance.now() < giveUpAt; pages += 1) {
     const page = await conduit.listOrders({ createdFrom, ...(cursor === undefined ? {} : { cursor }) });
     if (page.kind === 'rate_limited') {
       await closeGate(db, page.retryAfterMs);
-      return 'gate_closed';
+      return true;
     }
-    if (page.kind !== 'read') break;
-    for (const shown of page.orders) {
-      const attempt = waiting.get(shown.order.reference ?? '');
-      // Twins under one reference are for the look-up by reference to find.
-      if (!attempt || attempt.conduitOrderId !== shown.order.id) continue;
-      await keep(attempt, shown);
-      waiting.delete(attempt.reference);
-    }
-    if (page.nextCursor === null) break;
+    if (page.kind !== 'read') return false;
+    for (const shown of page.orders) if (await show(shown)) return false;
+    if (page.nextCursor === null) return false;
     cursor = page.nextCursor;
   }
-  return waiting.has(own.reference) ? 'not_shown' : 'read';
+  return false;
 }

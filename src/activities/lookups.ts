@@ -35,22 +35,22 @@ export function createLookups(deps: TransferDeps): Pick<Activities, 'lookUpAttem
       await setNextLookup(db, orderId, attempt.attempt, gateClosedUntil - begunAt);
       return said('gate_closed');
     }
-    const byPages = await readClaimedByPages(deps, attempt, begunAt, async (shownAttempt, shown) => {
+    const byPages = await readClaimedByPages(deps, attempt, begunAt, async (shownAttempt, shown, dueAt) => {
       const shownOrder = await findOrder(db, shownAttempt.orderId);
-      if (shownOrder) await keep(shownAttempt, await read(deps, shownOrder, shownAttempt, shown), begunAt);
+      if (shownOrder) await keep(shownAttempt, await read(deps, shownOrder, shownAttempt, shown), begunAt, dueAt);
     });
     if (byPages === 'not_shown') return keep(attempt, await findAtProvider(deps, order, attempt), begunAt);
     return said(byPages === 'read' ? 'read_by_pages' : byPages);
   }
 
-  async function keep(attempt: AttemptRow, found: Found, begunAt: Instant): Promise<ErrandResult> {
+  async function keep(attempt: AttemptRow, found: Found, begunAt: Instant, dueAt?: Instant): Promise<ErrandResult> {
     const { orderId, attempt: number } = attempt;
     const result = resultOf(found);
     const last = (await sendsOfAttempt(db, orderId, number)).at(-1);
     const nextLookupAt =
       found.kind === 'rate_limited'
         ? begunAt + found.retryAfterMs
-        : lookupDueAt(last?.permittedAt ?? attempt.createdAt, begunAt, timing);
+        : (dueAt ?? lookupDueAt(last?.permittedAt ?? attempt.createdAt, begunAt, timing));
     const reading = found.kind === 'found' ? found.reading : null;
     // "No linked transaction" counts only when it is read again half a minute later.
     const isToReadAgain = reading?.linked === 'none';
@@ -99,8 +99,9 @@ export async function findAtProvider(deps: TransferDeps, order: OrderRow, attemp
       // The reference is optional in the body: an order that we know by its id is ours without it, a hinted one is not.
       if (reference === attempt.reference || (isKnown && reference === null)) return read(deps, order, attempt, reply);
       if (isKnown) {
-        deps.bell.alert('reference_differs', { order_id: order.id, attempt: attempt.attempt, code: id });
-        return { kind: 'unavailable' };
+        if (isNews(attempt))
+          deps.bell.alert('reference_differs', { order_id: order.id, attempt: attempt.attempt, code: id });
+        return { kind: 'ambiguous', orders: [] };
       }
     }
     // A known order that Conduit does not have is "absent"; a hint that leads nowhere, or cannot even be asked for, is only a bad hint.

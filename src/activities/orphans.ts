@@ -1,6 +1,13 @@
 import { type AttemptRow, findAttempt } from '../db/attempts.ts';
 import { findOrder, type OrderRow, orderToProbe } from '../db/orders.ts';
-import { alarmForOrphan, closeOrphan, customerOfAccount, dueOrphans, reopenOrphan } from '../db/orphans.ts';
+import {
+  alarmForOrphan,
+  closeOrphan,
+  customerOfAccount,
+  dueOrphans,
+  markOrphanAlarmed,
+  reopenOrphan,
+} from '../db/orphans.ts';
 import { liftPause, pausesToProbe } from '../db/pauses.ts';
 import { closeGate, pairBook } from '../db/rate-watch.ts';
 import { storeLookup } from '../db/readings.ts';
@@ -41,8 +48,8 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'listDueOrphan
   const { db, bell, timing } = deps;
 
   async function listDueOrphans(): Promise<OrphanRef[]> {
-    deps.metrics.lastPassSeconds.set({ schedule: 'orphans' }, Date.now() / 1_000);
     const due = await dueOrphans(db, BATCH, DAY_S * timing.secondMs);
+    deps.metrics.lastPassSeconds.set({ schedule: 'orphans' }, Date.now() / 1_000);
     return due.map(({ orderId, attempt }) => ({ orderId, attempt }));
   }
 
@@ -125,6 +132,7 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'listDueOrphan
     }
     if (alarm?.isNew) {
       bell.page('orphan_executed', { order_id: order.id, attempt: attempt.attempt, status: alarm.order.status });
+      await markOrphanAlarmed(db, order.id, attempt.attempt);
     }
     await deps.cacheOrder(order.id);
     return !alarm || alarm.order.closedAt !== null;

@@ -11,7 +11,7 @@ import { parsePair } from '../domain/assets.ts';
 import { Decimal } from '../domain/decimal.ts';
 import type { Instant } from '../domain/order.ts';
 import type { QuoteOption } from '../domain/quote.ts';
-import { QUIET_SHARE } from '../domain/timing.ts';
+import { ownLookAgainInMs, QUIET_SHARE } from '../domain/timing.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Activities, TickResult } from './interface.ts';
 import { type JudgedQuote, type ProviderDeps, setPause, takeQuote } from './provider.ts';
@@ -110,7 +110,12 @@ export function createRateWatch(deps: RateWatchDeps): Pick<Activities, 'tickRate
   async function refreshTriggers(observation: Observation): Promise<void> {
     const limit = Math.max(1, Math.floor(budget / 2));
     try {
-      await scheduleLooks(db, { ...observation, overMs: rateRefreshMs, limit });
+      await scheduleLooks(db, {
+        ...observation,
+        overMs: rateRefreshMs,
+        withheldMs: ownLookAgainInMs(1, deps.timing),
+        limit,
+      });
     } catch (err) {
       // The next tick asks again; this one has already done what cannot wait.
       bell.log.warn(

@@ -106,9 +106,15 @@ export function createReconcile(deps: ReconcileDeps): Pick<Activities, 'reconcil
       },
     };
     // A step that fails must not keep the later ones from their work: the next pass tries it again.
-    for (const [name, step] of Object.entries(steps)) await step().catch((err: unknown) => failed(name, err));
+    let areAllDone = true;
+    for (const [name, step] of Object.entries(steps)) {
+      await step().catch((err: unknown) => {
+        areAllDone = false;
+        failed(name, err);
+      });
+    }
     metrics.disagreements.set(counts.disagreements);
-    metrics.lastPassSeconds.set({ schedule: 'reconcile' }, Date.now() / 1_000);
+    if (areAllDone) metrics.lastPassSeconds.set({ schedule: 'reconcile' }, Date.now() / 1_000);
     bell.log.info({ event: 'reconciled', ...counts }, 'rows and runs compared');
     return counts;
   }

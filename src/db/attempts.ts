@@ -43,6 +43,7 @@ export interface AttemptRow {
   readonly lookupResult: LookupResult | null;
   readonly lookupBegunAt: Instant | null;
   readonly nextLookupAt: Instant | null;
+  readonly pagesMissedAt: Instant | null;
   readonly closedBy: 'fence' | 'reading' | null;
   readonly orphanUntil: Instant | null;
   readonly orphanClosedAt: Instant | null;
@@ -80,6 +81,7 @@ export const ATTEMPT_COLUMNS = [
   'lookup_result',
   'lookup_begun_at',
   'next_lookup_at',
+  'pages_missed_at',
   'closed_by',
   'orphan_until',
   'orphan_closed_at',

@@ -15,6 +15,8 @@ export interface DueClaimed {
   readonly holdMs: number;
   /** Older attempts are left out: pages reach back to the oldest of a batch. */
   readonly maxAgeMs: number;
+  /** One that the list did not show is left to itself for so long. */
+  readonly missedForMs: number;
   readonly limit: number;
 }
 
@@ -25,9 +27,16 @@ export async function takeDueClaimed(db: Database, due: DueClaimed): Promise<Att
     with due as (
       select order_id, attempt from transactions
       where status = 'executing' and observed = 'claimed' and next_lookup_at <= ${inMs(due.withinMs)}
-        and created_at > ${inMs(-due.maxAgeMs)}
+        and created_at > ${inMs(-due.maxAgeMs)} and (pages_missed_at is null or pages_missed_at < ${inMs(-due.missedForMs)})
       order by next_lookup_at limit ${due.limit} for update skip locked)
     update transactions set next_lookup_at = ${inMs(due.holdMs)}
     where (order_id, attempt) in (select order_id, attempt from due)
     returning ${db(ATTEMPT_COLUMNS)}`;
+}
+
+/** What the list did not show is due at once, each by itself. */
+export async function leaveToThemselves(db: Database, references: readonly string[]): Promise<void> {
+  await db`
+    update transactions set next_lookup_at = app_now(), pages_missed_at = app_now()
+    where reference = any (${references as string[]}) and status = 'executing'`;
 }

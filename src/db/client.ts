@@ -68,6 +68,8 @@ function openSocket({ host, port, path }: { host: string[]; port: number[]; path
   // The driver leaves the choice among several hosts to whoever opens the socket.
   const next = opened++ % host.length;
   const socket = path ? connect(path) : connect(port[next] ?? 5432, host[next]);
+  // From here the driver takes the name that it asks a certificate for.
+  if (!path) Object.assign(socket, { host: host[next] });
   socket.setTimeout(SILENCE_MS, () => {
     socket.destroy(Object.assign(new Error('the database has gone silent'), { code: 'ETIMEDOUT' }));
   });

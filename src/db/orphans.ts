@@ -56,9 +56,8 @@ export async function alarmForOrphan(
   return inTransaction(db, async (tx) => {
     const order = await lockOrder(tx, orderId);
     if (!order) return null;
-    const marked = await tx`
-      update transactions set orphan_alarmed_at = app_now()
-      where order_id = ${orderId} and attempt = ${attempt} and orphan_alarmed_at is null`;
+    const silent = await tx`
+      select from transactions where order_id = ${orderId} and attempt = ${attempt} and orphan_alarmed_at is null`;
     const live = await findLiveAttempt(tx, orderId);
     const done = await transitionLocked(
       tx,
@@ -73,10 +72,15 @@ export async function alarmForOrphan(
       },
       async () => !live || fenceAttempt(tx, orderId, live.attempt, 'cancelled', timing),
     );
-    const isNew = marked.count === 1;
+    const isNew = silent.count === 1;
     if (isNew) await addPause(tx, { scope: 'all', reason: 'orphan_executed', automatic: true, healsByProbe: false });
     return { isNew, hasEnded: done.result === 'applied', order: done.order };
   });
+}
+
+/** People were called. Told after the call: a crash between the two calls them twice, never not at all. */
+export async function markOrphanAlarmed(db: Database, orderId: string, attempt: number): Promise<void> {
+  await db`update transactions set orphan_alarmed_at = app_now() where order_id = ${orderId} and attempt = ${attempt}`;
 }
 
 /** The provider's customer id behind an account; null where none is known. */

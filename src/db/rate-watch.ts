@@ -97,6 +97,8 @@ export async function claimCrossed(db: Database, claim: Claim): Promise<string[]
 export interface RelookRequest extends Pick<Observation, 'pair' | 'referenceRate' | 'spreadBps' | 'fixedFee'> {
   /** The looks of one page are spread over this time. */
   readonly overMs: number;
+  /** An own look that is withheld comes again within this time. */
+  readonly withheldMs: number;
   readonly limit: number;
 }
 
@@ -105,7 +107,7 @@ const TERMS_MEMORY = '26 hours';
 
 /**
  * After spread or fee changed, triggers made before are old: a page of the orders that have not read them since gets its own look
- * soon, the nearest first, unless nothing would come of it: those try again by themselves. Asked at every tick, so that a page that failed or was locked is found again. Returns how many.
+ * soon, the nearest first. Asked at every tick, so that a page that failed or was locked is found again. Returns how many.
  */
 export async function scheduleLooks(db: Database, { pair, ...terms }: RelookRequest): Promise<number> {
   const rows = await db`
@@ -119,8 +121,11 @@ export async function scheduleLooks(db: Database, { pair, ...terms }: RelookRequ
     page as (
       select order_id from orders, renewed
       where pair = ${pair} and status = 'watching' and terms_read_at <= renewed.at
-        and coalesce(reason, '') not in ('paused', 'account_changed', 'attempt_limit')
-        and look_due_at > app_now() + ${terms.overMs} * interval '1 millisecond'
+        -- One whose look is withheld, or failed, tries again by itself: about hourly, or by its back-off.
+        and look_due_at > app_now() + case
+          when reason in ('paused', 'account_changed', 'attempt_limit') then ${terms.withheldMs} * interval '1 millisecond'
+          when failed_looks > 0 then ${5 * terms.overMs} * interval '1 millisecond'
+          else ${terms.overMs} * interval '1 millisecond' end
       order by abs(trigger_rate - ${terms.referenceRate}::numeric) limit ${terms.limit} for update of orders skip locked)
     update orders set look_due_at = app_now() + random() * ${terms.overMs} * interval '1 millisecond'
     where order_id in (select order_id from page)`;

@@ -100,7 +100,7 @@ export async function readBook(db: Database): Promise<Book> {
       (select count(*) from transactions where orphan_until is not null and orphan_closed_at is null)::int as orphans_open,
       (select count(*) from pauses)::int as pauses_active,
       (select coalesce(extract(epoch from app_now() - min(expires_at)), 0) from orders
-        where status in ('accepted', 'watching') and expires_at < (select app_now()))::float8 as oldest_overdue_seconds`;
+        where closed_at is null and status in ('accepted', 'watching') and expires_at < (select app_now()))::float8 as oldest_overdue_seconds`;
   if (!rest) throw new Error('a select without a table returned no row');
   return { openOrders, tickAges, ...rest };
 }

@@ -1,6 +1,6 @@
 import type { Seen } from '../domain/order.ts';
 import type { RecordPlan } from '../domain/plan.ts';
-import { AUTO_EXECUTE_IGNORED, healsByProbe } from '../domain/replies.ts';
+import { healsByProbe } from '../domain/replies.ts';
 import { backoffMs, type Timing } from '../domain/timing.ts';
 import type { Page } from '../metrics.ts';
 import { moveAttempt } from './attempts.ts';
@@ -99,7 +99,7 @@ async function recordingOfAttempt(
         change: closing(plan, plan.to, attempt, timing),
         work: async () =>
           (await fenceAttempt(tx, id, attempt, plan.attemptTo, timing)) && moved(pauseFor(tx, order, plan)),
-        pages: plan.code === AUTO_EXECUTE_IGNORED ? ['auto_execute_ignored'] : [],
+        pages: (await isAutoExecuting(tx, id, attempt)) ? ['auto_execute_ignored'] : [],
       };
     case 'close_without_effect':
       return withoutEffect(tx, order, attempt, plan, timing);
@@ -112,6 +112,13 @@ async function recordingOfAttempt(
         pages: plan.isPage ? ['partial_effect'] : [],
       };
   }
+}
+
+/** However the attempt is closed: an order that executes by itself, which we asked it not to, is for a person. */
+async function isAutoExecuting(tx: Transaction, orderId: string, attempt: number): Promise<boolean> {
+  const rows = await tx`
+    select from transactions where order_id = ${orderId} and attempt = ${attempt} and lock_fault = 'auto_execute'`;
+  return rows.count === 1;
 }
 
 async function completion(tx: Transaction, orderId: string, attempt: number, isForeign: boolean): Promise<Recording> {

@@ -99,7 +99,7 @@ test('an order that shows another reference under a known id is not read, and no
   });
   await lab.db`update transactions set orphan_until = app_now() - interval '1 hour' where order_id = ${orderId}`;
   expect(await follow(orderId)).toBe('open');
-  expect(await lab.attempt(orderId)).toMatchObject({ orphanClosedAt: null, lookupResult: 'unavailable' });
+  expect(await lab.attempt(orderId)).toMatchObject({ orphanClosedAt: null, lookupResult: 'ambiguous' });
   expect(lab.rung).toEqual(['alert reference_differs']);
 });
 

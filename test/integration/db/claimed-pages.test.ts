@@ -100,4 +100,14 @@ test('more than a hundred claimed orders are read by list pages; one that the pa
   expect(await lookUp(second)).toBe('elsewhere');
   await db`update transactions set next_lookup_at = app_now(), created_at = created_at - interval '2 hours' where order_id = ${third}`;
   expect(await lookUp(third)).toBe('terminal');
+
+  // A list that does not answer leaves nobody waiting for it: each is looked up by itself, at once, and no list is asked for.
+  await db`update transactions set observed = 'claimed', end_kind = null, end_code = null, lookup_result = 'claimed', created_at = app_now(), next_lookup_at = app_now() + interval '5 seconds'`;
+  await conduit.control.armFault({ match: { operation: 'orders.list', times: 'always' }, action: { drop: 'before' } });
+  expect(await lookUp(first)).toBe('terminal');
+  const left = await db`select count(*)::int as count from transactions where next_lookup_at <= app_now()`;
+  expect(left).toEqual([{ count: MANY - 1 }]);
+  const sinceMs = Date.now();
+  expect(await lookUp(second)).toBe('terminal');
+  expect(await callsSince(sinceMs)).toEqual({ list: 0, get: 1 });
 });

@@ -1,12 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createServer as createSecureServer, type TLSSocket } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { connectDatabase, inTransaction, isUsable } from '../../../src/db/client.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { CERT, KEY } from './localhost-certificate.ts';
 
 jest.setTimeout(60_000);
 
@@ -102,6 +104,47 @@ test('a server that goes silent under a statement is away after ten seconds, and
   expect(await db`select 1 as one`).toEqual([{ one: 1 }]);
   await db.end({ timeout: 1 });
   way.close();
+});
+
+test('under TLS the server is asked for by its name, and one that goes silent is away after ten seconds', async () => {
+  let isSilent = false;
+  const names: unknown[] = [];
+  const target = new URL(database.url);
+  const secure = createSecureServer({ cert: CERT, key: KEY }, (near: TLSSocket & { servername?: unknown }) => {
+    names.push(near.servername);
+    const far = connect(Number(target.port), target.hostname);
+    near
+      .on('data', (bytes: Buffer) => isSilent || far.write(bytes))
+      .on('error', () => {})
+      .on('close', () => far.destroy());
+    far
+      .on('data', (bytes: Buffer) => near.write(bytes))
+      .on('error', () => {})
+      .on('close', () => near.destroy());
+  });
+  const server = createServer((near) => {
+    near
+      .on('error', () => {})
+      .once('data', () => {
+        near.write('S'); // "Do you speak TLS?" "S": from then on it does.
+        secure.emit('connection', near);
+      });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = new URL(database.url);
+  url.hostname = 'localhost';
+  url.port = String((server.address() as AddressInfo).port);
+  url.searchParams.set('sslmode', 'require');
+  const db = connectDatabase({ url: url.href, applicationName: 'test', maxConnections: 1 });
+  expect(await db`select 1 as one`).toEqual([{ one: 1 }]);
+  expect(names).toEqual(['localhost']);
+  isSilent = true;
+  const startedAt = performance.now();
+  await expect(db`select 1`).rejects.toMatchObject({ code: expect.stringMatching(/ETIMEDOUT|CONNECTION_CLOSED/) });
+  expect(performance.now() - startedAt).toBeLessThan(12_000);
+  await db.end({ timeout: 1 });
+  server.close();
 });
 
 test('a database that is not migrated, or takes no writes, is not usable', async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import type { OrderRow } from '../../../src/db/orders.ts';
-import { alarmForOrphan } from '../../../src/db/orphans.ts';
+import { alarmForOrphan, markOrphanAlarmed } from '../../../src/db/orphans.ts';
 import { liftPause, listPauses } from '../../../src/db/pauses.ts';
 import { takePermit } from '../../../src/db/permits.ts';
 import { applyRecord } from '../../../src/db/records.ts';
@@ -70,6 +70,7 @@ test('an orphan rings once; an order that could not be ended then is ended at a 
   expect(await permitExecute(order)).not.toBeNull();
   await db`update transactions set observed = 'claimed' where order_id = ${order.id} and attempt = 1`;
   expect(await alarmForOrphan(db, order.id, 1, TIMING)).toMatchObject({ isNew: true, order: { status: 'executing' } });
+  await markOrphanAlarmed(db, order.id, 1);
   await liftPause(db, 'all');
   await db`update conduit_sends set outcome = 'no_effect', code = 'INSUFFICIENT_FUNDS', replied_at = app_now() where order_id = ${order.id}`;
   const refused = { kind: 'execute_refused', reason: 'insufficient_funds', code: null, pause: null } as const;

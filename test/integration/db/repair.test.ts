@@ -66,7 +66,7 @@ test('after a change of spread the orders that have not looked since get a look 
   const far = await aWatchedOrder(db, { triggerRate: '1.5' });
   const near = await aWatchedOrder(db, { triggerRate: '0.92' });
   await insertObservation(db, observation('25'));
-  const terms = { ...observation('25'), overMs: 60_000, limit: 1 };
+  const terms = { ...observation('25'), overMs: 60_000, withheldMs: 5_400_000, limit: 1 };
   expect(await scheduleLooks(db, terms)).toBe(0);
 
   await insertObservation(db, observation('40'));
@@ -119,12 +119,12 @@ test('an order whose quote is of no later than the first tick with the new terms
   const miss = { orderId: missed.id, fact: 'unavailable:v2', reason: 'quote_failed', code: null, look } as const;
   await recordMiss(db, { ...miss, seen: await seenOf(db, missed.id) });
   const after = await aWatchedOrder(db, { pair });
-  expect(await scheduleLooks(db, { ...seenAs('40'), overMs: 60_000, limit: 10 })).toBe(2);
+  expect(await scheduleLooks(db, { ...seenAs('40'), overMs: 60_000, withheldMs: 5_400_000, limit: 10 })).toBe(2);
   const isDueSoon = async (id: string) => (await orderOf(db, id)).lookDueAt < Date.now() + 60_000;
   expect(await Promise.all([between, missed, after].map(({ id }) => isDueSoon(id)))).toEqual([true, true, false]);
   // One whose look is withheld anyway tries again by itself, about hourly: not at every tick.
   await db`update orders set look_due_at = app_now() + interval '1 hour', reason = 'account_changed' where order_id = ${between.id}`;
   const read = { ...look, rate: '0.91', termsReadAt: Date.now(), lookInMs: 86_400_000 };
   await recordMiss(db, { ...miss, fact: 'qte_2', look: read, seen: await seenOf(db, missed.id) });
-  expect(await scheduleLooks(db, { ...seenAs('40'), overMs: 60_000, limit: 10 })).toBe(0);
+  expect(await scheduleLooks(db, { ...seenAs('40'), overMs: 60_000, withheldMs: 5_400_000, limit: 10 })).toBe(0);
 });

@@ -1,0 +1,17 @@
+/** A certificate for localhost that nobody trusts, made for the test beside it and for nothing else. */
+export const CERT = `-----BEGIN CERTIFICATE-----
+MIIBfzCCASWgAwIBAgIUMARVPIeH+wE4nb1VRx4mE8F2y90wCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMzIwMjkxOVoYDzIxMjYxMDMw
+MjAyOTE5WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAQIdBk/fjmZAho5Q//VI8pZ/eF138R2nVusTXJWtVI3sdnfjd/qLtVU
+AuaSqpc4/zq37469nmX7kZnRhVlKv/uOo1MwUTAdBgNVHQ4EFgQU8rNa7pO31wjw
+HQd8i2JN5MyoqO8wHwYDVR0jBBgwFoAU8rNa7pO31wjwHQd8i2JN5MyoqO8wDwYD
+VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiAF/Rv3hWyH0suXDySQAczb
+Y49LpGo5jsPlxh9OrY820AIhAPxFQhvPoJIGCU8nYKIoCJYjn8Gih4L1sfQ9JVl1
+gqsc
+-----END CERTIFICATE-----`;
+export const KEY = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgrXvevqKaS37lOI8c
+OlCikqpevsL+kmJcvPXcNgYDpl+hRANCAAQIdBk/fjmZAho5Q//VI8pZ/eF138R2
+nVusTXJWtVI3sdnfjd/qLtVUAuaSqpc4/zq37469nmX7kZnRhVlKv/uO
+-----END PRIVATE KEY-----`;
