@@ -8,13 +8,15 @@ export type JestRun = { readonly name: string; readonly args: readonly string[] 
 export type Counts = { readonly passed: number; readonly failed: number; readonly skipped: number };
 
 /**
- * Tests that need nothing but a core share both cores. So do the end-to-end ones: each file brings a whole system of its own
- * and mostly waits. The others watch services and clocks closely: side by side they would only make each other's deadlines
- * tight, so that each project runs alone, in a process of its own.
+ * Tests that need nothing but a core share both cores. So do those that mostly wait: the integration tests, each file with a
+ * database of its own, and the end-to-end ones, each with a whole system. The others watch clocks and processes closely: side by
+ * side they would only make each other's deadlines tight.
  */
 export const ALL_RUNS: readonly JestRun[] = [
   { name: 'unit and simulator', args: ['--selectProjects', 'unit', 'simulator', '--maxWorkers=2'] },
-  ...['stack', 'integration', 'workflow'].map((name) => ({ name, args: ['--selectProjects', name, '--runInBand'] })),
+  { name: 'stack', args: ['--selectProjects', 'stack', '--runInBand'] },
+  { name: 'integration', args: ['--selectProjects', 'integration', '--maxWorkers=2'] },
+  { name: 'workflow', args: ['--selectProjects', 'workflow', '--runInBand'] },
   { name: 'e2e', args: ['--selectProjects', 'e2e', '--maxWorkers=2'] },
 ];
 

@@ -3,13 +3,16 @@ import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { newApiKey } from '../../../src/api/api-key.ts';
 import { mintKey } from '../../../src/main/admin/keys.ts';
 import { CommandError } from '../../../src/main/command.ts';
 import { eventually } from '../../support/eventually.ts';
 import { addAttempt, takeTo } from './states.ts';
 import { addTestUser, orderBody, startTestBed, type TestApi, type TestBed } from './support.ts';
+
+// Processes start in here, each of which takes a second on a busy machine.
+jest.setTimeout(30_000);
 
 let bed: TestBed;
 let api: TestApi;

@@ -1,5 +1,5 @@
 import { connect, createServer, type Socket } from 'node:net';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { connectDatabase, type Database } from '../../../src/db/client.ts';
 import { eventually } from '../../support/eventually.ts';
 import { testRedisUrl } from '../../support/redis.ts';
@@ -14,6 +14,9 @@ import {
   type TestBed,
   type TestUser,
 } from './support.ts';
+
+// Processes start in here, each of which takes a second on a busy machine.
+jest.setTimeout(30_000);
 
 let bed: TestBed;
 let user: TestUser;

@@ -2,10 +2,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { eventually } from '../../support/eventually.ts';
 import { testRedisUrl } from '../../support/redis.ts';
 import { addTestUser, orderBody, startTestBed, type TestBed } from './support.ts';
+
+// Processes start in here, each of which takes a second on a busy machine.
+jest.setTimeout(30_000);
 
 const API_KEY = `ck_sandbox_${'5ec7e7'.repeat(10)}abcd`;
 
