@@ -14,8 +14,10 @@ const PAGES_MS = 4_000;
 const HOUR_S = 3_600;
 /** Our clock and Conduit's may differ by this much, and then some. */
 const CLOCK_ERROR_MS = 10_000;
-/** In how long those that were read for are due again: later than the one who read, so that one of them reads for all. */
-const AGAIN_S = 45;
+/** When who read is due again, and when those that were read for are: later, so that one of them reads for all. */
+const READER_AGAIN_S = 30;
+const OTHERS_AGAIN_S = 45;
+/** Reaches from the one to the other. */
 const WITHIN_S = 20;
 const MISSED_S = 60;
 
@@ -51,7 +53,7 @@ export async function readClaimedByPages(
       const attempt = waiting.get(shown.order.reference ?? '');
       // Twins under one reference are for the look-up by reference to find.
       if (!attempt || attempt.conduitOrderId !== shown.order.id) return waiting.size === 0;
-      const againS = attempt.reference === own.reference ? AGAIN_S - WITHIN_S + 5 : AGAIN_S;
+      const againS = attempt.reference === own.reference ? READER_AGAIN_S : OTHERS_AGAIN_S;
       await keep(attempt, shown, begunAt + againS * timing.secondMs);
       waiting.delete(attempt.reference);
       return waiting.size === 0;
