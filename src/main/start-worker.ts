@@ -4,13 +4,15 @@ import { Context } from '@temporalio/activity';
 import { DefaultLogger, makeTelemetryFilterString, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createBell } from '../activities/bell.ts';
 import { type ActivityDeps, createActivities } from '../activities/index.ts';
+import type { Activities } from '../activities/interface.ts';
 import { createOrderRuns } from '../activities/order-runs.ts';
 import { collectBook } from '../activities/reconcile.ts';
 import { type ConduitClient, createConduitClient } from '../clients/conduit/client.ts';
 import { connectRedis } from '../clients/redis.ts';
 import { createRedisHints } from '../clients/redis-hints.ts';
 import { connectTemporal, loadTemporalSettings } from '../clients/temporal.ts';
-import { connectDatabase, isUsable } from '../db/client.ts';
+import { loadConfig } from '../config.ts';
+import { connectDatabase, type Database, isUsable } from '../db/client.ts';
 import { CONDUIT_TASK_QUEUE, ORDER_TASK_QUEUE } from '../workflows/messages.ts';
 import { orderCacheOf } from './order-cache.ts';
 import type { ProcessContext, RunningProcess } from './process.ts';
@@ -18,10 +20,21 @@ import { ensureSchedules } from './schedules.ts';
 
 /** Activities under way get this long to finish before the worker leaves. */
 const SHUTDOWN_GRACE = '25s';
+/** Longer than that grace, shorter than what an orchestrator usually allows. */
+const STOP_DEADLINE_MS = 40_000;
+
+export const WORKER_PROCESS = {
+  name: 'worker',
+  load: loadConfig,
+  defaultMetricsPort: 9466,
+  stopDeadlineMs: STOP_DEADLINE_MS,
+} as const;
 
 /** What a program that watches the worker may put between it and the outside. */
 export interface WorkerOverrides {
+  readonly db?: (db: Database) => Database;
   readonly conduit?: (conduit: ConduitClient) => ConduitClient;
+  readonly activities?: (activities: Activities) => Activities;
 }
 
 /** Wires the worker: one poller for workflows and records, one, capped, for everything that calls the provider. */
@@ -29,11 +42,12 @@ export async function startWorker(
   { config, log, metrics }: ProcessContext,
   overrides: WorkerOverrides = {},
 ): Promise<RunningProcess> {
-  const db = connectDatabase({
+  const pool = connectDatabase({
     url: config.DATABASE_URL,
     applicationName: 'conduitpay-worker',
     maxConnections: config.DATABASE_MAX_CONNECTIONS,
   });
+  const db = overrides.db?.(pool) ?? pool;
   const redis = connectRedis(config.REDIS_URL, log);
   const settings = loadTemporalSettings(process.env);
   const temporal = connectTemporal(settings);
@@ -70,7 +84,11 @@ export async function startWorker(
 
   installRuntime(config.TEMPORAL_METRICS_PORT, config.HOST, log);
   const connection = await NativeConnection.connect(settings.connectionOptions);
-  const activities = createActivities(deps) as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+  const made = createActivities(deps);
+  const activities = (overrides.activities?.(made) ?? made) as unknown as Record<
+    string,
+    (...args: unknown[]) => Promise<unknown>
+  >;
   const common = {
     connection,
     namespace: settings.namespace ?? 'default',
@@ -115,7 +133,7 @@ export async function startWorker(
       clearInterval(keepSchedules);
       for (const worker of [orders, provider]) if (worker.getState() === 'RUNNING') worker.shutdown();
       await running;
-      await Promise.all([conduit.close(), temporal.close(), connection.close(), db.end({ timeout: 5 })]);
+      await Promise.all([conduit.close(), temporal.close(), connection.close(), pool.end({ timeout: 5 })]);
       redis.close();
     },
   };

@@ -1,8 +1,7 @@
 // A worker that stops or dies at one seam of a transfer, for the tests that ask what becomes of it. The seam is a wrapper around
 // the injected client: the product itself knows nothing of it.
-import { loadConfig } from '../../src/config.ts';
 import { runProcess } from '../../src/main/process.ts';
-import { startWorker } from '../../src/main/start-worker.ts';
+import { startWorker, WORKER_PROCESS } from '../../src/main/start-worker.ts';
 
 type Seam = 'permit' | 'reply';
 
@@ -21,7 +20,7 @@ function strike(at: Seam): void {
   process.kill(process.pid, signal);
 }
 
-await runProcess({ name: 'worker', load: loadConfig, defaultMetricsPort: 0, stopDeadlineMs: 10_000 }, (context) =>
+await runProcess({ ...WORKER_PROCESS, stopDeadlineMs: 10_000 }, (context) =>
   startWorker(context, {
     conduit: (client) => ({
       ...client,

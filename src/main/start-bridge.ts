@@ -1,0 +1,55 @@
+import { connectPubsub, type Pubsub } from '../clients/pubsub.ts';
+import { connectTemporal, loadTemporalSettings, type Temporal } from '../clients/temporal.ts';
+import { type KeylessConfig, loadKeylessConfig } from '../config.ts';
+import { connectDatabase, type Database } from '../db/client.ts';
+import { createBridge } from '../pubsub-bridge/bridge.ts';
+import type { ProcessContext, RunningProcess } from './process.ts';
+
+/** A little more than a bridge gives itself to drain. */
+const STOP_DEADLINE_MS = 30_000;
+
+export const BRIDGE_PROCESS = {
+  name: 'bridge',
+  load: loadKeylessConfig,
+  defaultMetricsPort: 9465,
+  stopDeadlineMs: STOP_DEADLINE_MS,
+} as const;
+
+/** What a program that watches the bridge may put between it and the outside. */
+export interface BridgeOverrides {
+  readonly db?: (db: Database) => Database;
+  readonly pubsub?: (pubsub: Pubsub) => Pubsub;
+  readonly temporal?: (temporal: Temporal) => Temporal;
+}
+
+/** Wires the bridge: PostgreSQL's outbox to Pub/Sub, and Pub/Sub to Temporal. */
+export async function startBridge(
+  { config, log, metrics }: ProcessContext<KeylessConfig>,
+  overrides: BridgeOverrides = {},
+): Promise<RunningProcess> {
+  const pool = connectDatabase({
+    url: config.DATABASE_URL,
+    applicationName: 'conduitpay-bridge',
+    maxConnections: config.DATABASE_MAX_CONNECTIONS,
+  });
+  const queue = connectPubsub({ projectId: config.PUBSUB_PROJECT_ID, emulatorHost: config.PUBSUB_EMULATOR_HOST });
+  const engine = connectTemporal(loadTemporalSettings(process.env));
+  const bridge = createBridge({
+    db: overrides.db?.(pool) ?? pool,
+    pubsub: overrides.pubsub?.(queue) ?? queue,
+    temporal: overrides.temporal?.(engine) ?? engine,
+    log,
+    metrics,
+    timing: config.timing,
+    rateRefreshMs: config.rateRefreshMs,
+  });
+  bridge.start();
+  return {
+    checks: bridge.checks,
+    collect: bridge.collect,
+    async stop() {
+      await bridge.stop();
+      await Promise.allSettled([queue.close(), engine.close(), pool.end({ timeout: 2 })]);
+    },
+  };
+}
