@@ -49,6 +49,9 @@ export type Services = {
   readonly list: readonly Service[];
   /** Whether it was started here, and not given in the environment. */
   isOurs(name: ServiceName): boolean;
+  /** Whether the service, which was started here, has a process. */
+  isRunning(name: ServiceName): boolean;
+  pidOf(name: ServiceName): number;
   /** Sends a signal to a service that was started here; its end is then no crash. */
   kill(name: ServiceName, signal: NodeJS.Signals): Promise<void>;
   /** Stops the service if it runs and starts it on the same port and data. */
@@ -150,6 +153,8 @@ function runningServices(
     list,
     env: environmentOf(list, tools),
     isOurs: (name) => children.has(name),
+    isRunning: (name) => childOf(name).isRunning(),
+    pidOf: (name) => childOf(name).pid,
     async kill(name, signal) {
       childOf(name).kill(signal);
       if (signal === 'SIGKILL') await childOf(name).exited;

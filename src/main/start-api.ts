@@ -6,10 +6,15 @@ import { connectRedis } from '../clients/redis.ts';
 import { createUserCache } from '../clients/redis-cache.ts';
 import { loadConfig } from '../config.ts';
 import { connectDatabase, type Database, isUsable } from '../db/client.ts';
+import { databaseNow } from '../db/clock.ts';
+import { prepareEnd } from './graceful-end.ts';
 import { orderCacheOf } from './order-cache.ts';
 import { listen, type ProcessContext, type RunningProcess } from './process.ts';
+import { watchProcessClock } from './process-clock.ts';
 
-/** A request may be waiting for a quote, which has ten seconds. */
+/** A request may be waiting for a quote, which has ten seconds, and then for its transaction. */
+const LAST_ANSWER_MS = 12_000;
+/** A little more than the last answer may take, for the connections behind it. */
 const STOP_DEADLINE_MS = 15_000;
 /** Longer than the longest proper request: a quote at its deadline and a transaction that waits for a lock. */
 const ANSWER_DEADLINE_MS = 20_000;
@@ -77,7 +82,7 @@ export async function startApi(
       sanity: config.sanity,
       rateRefreshMs: config.rateRefreshMs,
       webhookSecrets: config.webhookSecrets,
-      now: Date.now,
+      now: () => databaseNow(db),
       answerDeadlineMs: ANSWER_DEADLINE_MS,
       isReady,
       log,
@@ -87,15 +92,17 @@ export async function startApi(
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.headersTimeout = HEADERS_TIMEOUT_MS;
   server.keepAliveTimeout = KEEP_ALIVE_MS;
+  const end = prepareEnd(server);
   await listen(server, 'API_PORT', config.API_PORT, config.HOST);
   const { port } = server.address() as AddressInfo;
   log.info({ event: 'process_started', port }, `the API listens on ${config.HOST}:${port}`);
 
+  const unwatchClock = watchProcessClock({ db, metrics, log });
   return {
     checks: { postgres: isReady },
     async stop() {
-      // New connections are refused, idle ones closed; requests under way get their answer.
-      await new Promise((resolve) => server.close(resolve));
+      unwatchClock();
+      await end(LAST_ANSWER_MS);
       await conduit.close();
       await pool.end({ timeout: 2 });
       redis.close();

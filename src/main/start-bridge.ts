@@ -4,6 +4,7 @@ import { type KeylessConfig, loadKeylessConfig } from '../config.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import { createBridge } from '../pubsub-bridge/bridge.ts';
 import type { ProcessContext, RunningProcess } from './process.ts';
+import { watchProcessClock } from './process-clock.ts';
 
 /** A little more than a bridge gives itself to drain. */
 const STOP_DEADLINE_MS = 30_000;
@@ -44,10 +45,12 @@ export async function startBridge(
     rateRefreshMs: config.rateRefreshMs,
   });
   bridge.start();
+  const unwatchClock = watchProcessClock({ db: pool, metrics, log });
   return {
     checks: bridge.checks,
     collect: bridge.collect,
     async stop() {
+      unwatchClock();
       await bridge.stop();
       await Promise.allSettled([queue.close(), engine.close(), pool.end({ timeout: 2 })]);
     },

@@ -16,6 +16,7 @@ import { connectDatabase, type Database, isUsable } from '../db/client.ts';
 import { CONDUIT_TASK_QUEUE, ORDER_TASK_QUEUE } from '../workflows/messages.ts';
 import { orderCacheOf } from './order-cache.ts';
 import type { ProcessContext, RunningProcess } from './process.ts';
+import { watchProcessClock } from './process-clock.ts';
 import { ensureSchedules } from './schedules.ts';
 
 /** Activities under way get this long to finish before the worker leaves. */
@@ -30,11 +31,15 @@ export const WORKER_PROCESS = {
   stopDeadlineMs: STOP_DEADLINE_MS,
 } as const;
 
+export const WORKFLOWS = fileURLToPath(new URL('../workflows/index.ts', import.meta.url));
+
 /** What a program that watches the worker may put between it and the outside. */
 export interface WorkerOverrides {
   readonly db?: (db: Database) => Database;
   readonly conduit?: (conduit: ConduitClient) => ConduitClient;
   readonly activities?: (activities: Activities) => Activities;
+  /** The workflows bundled before, in place of bundling them at each start. */
+  readonly workflowBundle?: { readonly codePath: string };
 }
 
 /** Wires the worker: one poller for workflows and records, one, capped, for everything that calls the provider. */
@@ -98,7 +103,7 @@ export async function startWorker(
   const orders = await Worker.create({
     ...common,
     taskQueue: ORDER_TASK_QUEUE,
-    workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+    ...(overrides.workflowBundle ? { workflowBundle: overrides.workflowBundle } : { workflowsPath: WORKFLOWS }),
     maxCachedWorkflows: config.MAX_CACHED_WORKFLOWS,
   });
   const provider = await Worker.create({
@@ -120,6 +125,7 @@ export async function startWorker(
       log.warn({ event: 'dependency_unavailable', err }, 'the schedules could not be made sure of');
     });
   }, SCHEDULES_EVERY_MS);
+  const unwatchClock = watchProcessClock({ db: pool, metrics, log });
 
   return {
     checks: {
@@ -130,6 +136,7 @@ export async function startWorker(
     },
     collect: () => collectBook(db, metrics),
     async stop() {
+      unwatchClock();
       clearInterval(keepSchedules);
       for (const worker of [orders, provider]) if (worker.getState() === 'RUNNING') worker.shutdown();
       await running;

@@ -1,0 +1,42 @@
+import type { Invariant } from '../checker/verdict.ts';
+import type { History } from '../evidence/history.ts';
+import type { Market } from '../load/market.ts';
+import type { LoadShape, PlannedOrder } from '../load/plan.ts';
+import type { Random } from '../load/random.ts';
+import type { PlacedOrder } from '../load/run-load.ts';
+import type { System } from '../system/system.ts';
+
+/** Where an experiment does its work: the running system, its own dice, and the book in which it notes what it does. */
+export interface Stage {
+  readonly system: System;
+  readonly random: Random;
+  readonly market: Market;
+  readonly history: History;
+  readonly experiment: string;
+  /** How long orders are placed for; the market crosses in the middle. */
+  readonly windowMs: number;
+  /** Divides what FAULTS gives in real time. */
+  readonly timeScale: number;
+  /** Notes one fault that is over at once. */
+  note(what: string, detail?: Readonly<Record<string, unknown>>): void;
+  /** Does something for `ms`, and undoes it. */
+  during(what: string, ms: number, begin: () => Promise<unknown>, end: () => Promise<unknown>): Promise<void>;
+  sleep(ms: number): Promise<void>;
+  /** Orders that were accepted so far. */
+  placed(): readonly PlacedOrder[];
+  /** Places orders beside the planned ones; they are judged like those. */
+  place(plans: readonly PlannedOrder[]): Promise<readonly PlacedOrder[]>;
+}
+
+export interface Experiment {
+  readonly id: string;
+  /** What is broken, in a few words. */
+  readonly title: string;
+  readonly atRisk: readonly Invariant[];
+  readonly needs?: readonly 'faketime'[];
+  readonly load?: Partial<LoadShape>;
+  /** How the market moves; by default it crosses in the middle of the window, and stays. */
+  readonly moveMarket?: (stage: Stage) => Promise<void>;
+  /** Breaks things, beside the load. What is left broken at its end is healed by the runner. */
+  readonly run: (stage: Stage) => Promise<void>;
+}

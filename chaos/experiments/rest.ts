@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ORDER_WORKFLOW } from '../../src/workflows/messages.ts';
+import { runProductCommand } from '../../stack/product.ts';
+import { PROCESSES } from '../system/fleet.ts';
+import type { System } from '../system/system.ts';
+import type { Stage } from './experiment.ts';
+
+/** What the design gives an order after its expiry or after the faults, and then some for the last writes. */
+const REST_AFTER_MS = 100_000;
+const POLL_MS = 500;
+
+/** The knobs of the simulator as every experiment finds them. */
+const KNOBS = { unknownAccounts: 'refuse', settlementHeld: false, dateSkewMs: 0, requestsPerSecond: null } as const;
+
+/** Takes back everything that an experiment may have broken, as its operators would: what is paused by hand is resumed by hand. */
+export async function heal({ system, note }: Stage): Promise<void> {
+  const { network, simulator, desk, fleet, services, db, env } = system;
+  desk.disarm();
+  for (const name of PROCESSES) fleet.thaw(name);
+  for (const { name } of services.list) if (!services.isRunning(name)) await services.restart(name);
+  await network.heal();
+  await simulator.clearFaults();
+  await simulator.setKnobs(KNOBS);
+  for (const name of PROCESSES) await fleet.start(name);
+  const paused = await db<
+    { scope: string; reason: string }[]
+  >`select scope, reason from pauses where not heals_by_probe`;
+  for (const { scope, reason } of paused) {
+    note('an operator resumes', { scope, reason });
+    const args = scope.startsWith('pair:') ? ['--scope', 'pair', '--pair', scope.slice(5)] : ['--scope', scope];
+    await runProductCommand('admin', ['resume', ...args], env);
+  }
+}
+
+/**
+ * How long after `healedAt` everything was ready again, with no message waiting, no order overdue and no send unresolved; null when that
+ * did not come in time.
+ */
+export async function untilRecovered(
+  system: System,
+  orderIds: readonly string[],
+  healedAt: number,
+): Promise<number | null> {
+  while (Date.now() < healedAt + REST_AFTER_MS) {
+    if ((await isReady(system)) && (await isDrained(system, orderIds))) return Date.now() - healedAt;
+    await sleep(POLL_MS);
+  }
+  return null;
+}
+
+async function isReady({ fleet }: System): Promise<boolean> {
+  const unready = await Promise.all(PROCESSES.map((name) => fleet.unready(name)));
+  return unready.every((failed) => failed?.length === 0);
+}
+
+async function isDrained({ db }: System, orderIds: readonly string[]): Promise<boolean> {
+  const [row] = await db<{ waiting: number }[]>`
+    select (select count(*) from outbox where published_at is null and created_at < app_now() - interval '1 second')::int
+      + (select count(*) from orders where order_id = any(${orderIds as string[]}::uuid[]) and closed_at is null
+          and (expires_at < app_now() or status = 'accepted'))::int
+      + (select count(*) from transactions where order_id = any(${orderIds as string[]}::uuid[]) and unknown_since is not null
+          and closed_at is null)::int as waiting`;
+  return row?.waiting === 0;
+}
+
+async function openRuns({ client, call }: System['temporal']): Promise<number> {
+  const query = `WorkflowType = '${ORDER_WORKFLOW}' and ExecutionStatus = 'Running'`;
+  return (await call(() => client.workflow.count(query))).count;
+}
+
+/** Waits until every order and its run have ended and no orphan is open; false when that did not come in time. */
+export async function untilRested(
+  { db, temporal }: System,
+  orderIds: readonly string[],
+  healedAt: number,
+): Promise<boolean> {
+  const ids = orderIds as string[];
+  const [last] = await db<{ expiry: number | null }[]>`
+    select max(expires_at) as expiry from orders where order_id = any(${ids}::uuid[])`;
+  const giveUpAt = Math.max(healedAt, last?.expiry ?? 0) + REST_AFTER_MS;
+  for (;;) {
+    const [row] = await db<{ open: number }[]>`
+      select (select count(*) from orders where order_id = any(${ids}::uuid[]) and closed_at is null)::int
+        + (select count(*) from transactions where order_id = any(${ids}::uuid[])
+            and orphan_until is not null and orphan_closed_at is null)::int
+        + (select count(*) from outbox where published_at is null)::int as open`;
+    // Runs are told of their row's end, or find it: a worker that died holds a task of theirs for ten seconds.
+    if (row?.open === 0 && (await openRuns(temporal)) === 0) return true;
+    if (Date.now() > giveUpAt) return false;
+    await sleep(POLL_MS);
+  }
+}

@@ -1,0 +1,109 @@
+import type { Customer } from '../system/system.ts';
+import type { OrderBody } from './customer-calls.ts';
+import { FIAT, STABLES, TARGETS } from './market.ts';
+import type { Random } from './random.ts';
+
+/** One order of an experiment, and what its customer will do about it. */
+export interface PlannedOrder {
+  readonly customer: Customer;
+  readonly body: OrderBody;
+  /** After the beginning of the load. */
+  readonly placeAtMs: number;
+  /** After it was accepted. */
+  readonly cancelAfterMs: number | null;
+  /** How often the same request is sent once more, at the same time. */
+  readonly repeats: number;
+  /** Whether another body is tried under its key afterwards. */
+  readonly triesOtherBody: boolean;
+}
+
+export interface LoadShape {
+  readonly orders: number;
+  /** How long placing takes. */
+  readonly windowMs: number;
+  /** Weights of the kinds below; those left out are as in {@link MIXED}. */
+  readonly kinds?: Partial<Record<Kind, number>>;
+  readonly expiresInMs?: readonly [number, number];
+}
+
+/**
+ * `crossing` waits for the market; `at_once` is met when it is placed; `expiring` never is; `cancelled` neither, and its customer cancels it;
+ * `contested` waits for the market and is cancelled at some moment around the crossing.
+ */
+type Kind = 'crossing' | 'at_once' | 'expiring' | 'cancelled' | 'contested';
+
+const MIXED: Record<Kind, number> = { crossing: 45, at_once: 15, expiring: 15, cancelled: 10, contested: 15 };
+const EXPIRES_IN_MS = [16_000, 40_000] as const;
+/** What the market is never near to. */
+const UNREACHABLE = { [STABLES]: '0.99', [FIAT]: '0.80' } as const;
+const MET_AT_ONCE = { [STABLES]: '0.85', [FIAT]: '0.93' } as const;
+
+export function planOrders(
+  shape: LoadShape,
+  customers: readonly Customer[],
+  random: Random,
+  runId: string,
+): PlannedOrder[] {
+  const weights = { ...MIXED, ...shape.kinds };
+  const [soonest, latest] = shape.expiresInMs ?? EXPIRES_IN_MS;
+  const now = Date.now();
+  return Array.from({ length: shape.orders }, (_, index) => {
+    const kind = drawn(weights, random);
+    const pair = random.chance(0.7) ? STABLES : FIAT;
+    const customer = random.pick(customers);
+    const placeAtMs = random.between(0, shape.windowMs);
+    // One that waits for the market lives to see it; one that waits for nothing may go early.
+    const livesMs = kind === 'expiring' ? random.between(11_000, soonest) : random.between(soonest, latest);
+    return {
+      customer,
+      placeAtMs,
+      cancelAfterMs: cancelTime(kind, shape.windowMs, random),
+      repeats: random.chance(0.2) ? random.between(1, 2) : 0,
+      triesOtherBody: random.chance(0.1),
+      body: bodyOf(pair, {
+        // From twenty on the fixed fee does not keep an order from its target.
+        amount: `${random.between(20, 200)}.${random.between(10, 99)}`,
+        target_rate: targetOf(kind, pair),
+        idempotency_key: `${runId}-${index}`,
+        user_id: customer.userId,
+        expires_at: new Date(now + placeAtMs + livesMs).toISOString(),
+      }),
+    };
+  });
+}
+
+export function bodyOf(
+  pair: typeof STABLES | typeof FIAT,
+  fields: Pick<OrderBody, 'amount' | 'target_rate' | 'idempotency_key' | 'user_id' | 'expires_at'>,
+): OrderBody {
+  return pair === STABLES
+    ? {
+        from_currency: 'USDT',
+        to_currency: 'USDC',
+        from_network: 'ethereum',
+        to_network: 'ethereum',
+        direction: '>=',
+        ...fields,
+      }
+    : { from_currency: 'USD', to_currency: 'EUR', from_network: null, to_network: null, direction: '<=', ...fields };
+}
+
+function drawn(weights: Record<Kind, number>, random: Random): Kind {
+  const kinds = Object.entries(weights) as [Kind, number][];
+  let left = random.next() * kinds.reduce((sum, [, weight]) => sum + weight, 0);
+  for (const [kind, weight] of kinds) {
+    left -= weight;
+    if (left < 0) return kind;
+  }
+  return 'crossing';
+}
+
+function targetOf(kind: Kind, pair: typeof STABLES | typeof FIAT): string {
+  if (kind === 'expiring' || kind === 'cancelled') return UNREACHABLE[pair];
+  return kind === 'at_once' ? MET_AT_ONCE[pair] : TARGETS[pair];
+}
+
+function cancelTime(kind: Kind, windowMs: number, random: Random): number | null {
+  if (kind === 'cancelled') return random.between(0, 8_000);
+  return kind === 'contested' ? random.between(0, windowMs) : null;
+}

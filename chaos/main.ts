@@ -1,0 +1,127 @@
+// `npm run chaos`: breaks the whole system on purpose and judges it.
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SetupError } from '../stack/errors.ts';
+import { type FaultTools, prepareFaultTools } from '../stack/fault-tools.ts';
+import { LOCAL_DIR, ROOT } from '../stack/paths.ts';
+import { createProgress, seconds } from '../stack/progress.ts';
+import { runMain, untilAskedToStop } from '../stack/shutdown.ts';
+import { chosen, EXPERIMENTS } from './experiments/catalogue.ts';
+import { evidenceDir, keepResult, type Result, runExperiment } from './experiments/run-experiment.ts';
+import { HELP, type Options, readChaosOptions } from './options.ts';
+import { markdownPage, type NotRun, summaryLine, textTable } from './report/table.ts';
+import { type System, startSystem } from './system/system.ts';
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+const DIR = join(LOCAL_DIR, 'chaos');
+
+async function main(): Promise<number> {
+  const options = readChaosOptions();
+  if (options.mode === 'help') return tell(HELP);
+  if (options.mode === 'list') return tell(EXPERIMENTS.map(({ id, title }) => `${id}  ${title}`).join('\n'));
+  const asked = untilAskedToStop();
+  const stops: (() => Promise<void>)[] = [];
+  const ended = await Promise.race([asked, run(options, stops)]);
+  await stops[0]?.();
+  if (typeof ended !== 'number') return ended.code;
+  // What is half up would go on: the keeper ends it as soon as we are gone.
+  process.exit(ended);
+}
+
+async function run(options: Options, stops: (() => Promise<void>)[]): Promise<{ code: number }> {
+  const beganAt = performance.now();
+  const tools = await prepareFaultTools(createProgress());
+  const name = options.mode === 'only' ? 'only' : options.mode;
+  const file = join(DIR, `${name}.jsonl`);
+  mkdirSync(DIR, { recursive: true });
+  // Only the long run is worth going on with.
+  if (options.mode !== 'all' || options.fresh) rmSync(file, { force: true });
+  const results = earlier(file);
+  const { runnable, notRun } = chosen(options, tools);
+  const todo = options.seeds.flatMap((seed) =>
+    runnable
+      .filter(({ id }) => !results.some((done) => done.id === id && done.seed === seed))
+      .map((it) => ({ seed, it })),
+  );
+  if (results.length > 0) say(`${results.length} results of an earlier run are kept; --fresh begins anew.`);
+  say(`${todo.length} experiments, seed ${options.seeds.join(', ')}.`);
+
+  let system: System | null = null;
+  for (const [index, { it, seed }] of todo.entries()) {
+    system ??= await bringUp(options, tools, stops);
+    const result = await runExperiment(system, it, {
+      seed,
+      timeScale: options.timeScale,
+      dir: evidenceDir(DIR, it.id, seed),
+      ...(options.orders === undefined ? {} : { orders: options.orders }),
+    });
+    results.push(result);
+    keepResult(file, result);
+    say(lineOf(result, `${index + 1}/${todo.length}`));
+    // What a broken law left behind would spoil the next experiment.
+    if (result.violations.length > 0 || !result.rested) {
+      await stops.pop()?.();
+      system = null;
+    }
+  }
+  say(`\n${textTable(results, notRun)}\n`);
+  publish(options, results, notRun);
+  say(`Done in ${seconds(beganAt)}.`);
+  say(summaryLine(results));
+  return { code: results.some(({ violations, rested }) => violations.length > 0 || !rested) ? 1 : 0 };
+}
+
+async function bringUp(options: Options, tools: FaultTools, stops: (() => Promise<void>)[]): Promise<System> {
+  const dir = join(DIR, 'system');
+  rmSync(dir, { recursive: true, force: true });
+  const { toxiproxy, faketime } = tools;
+  if (typeof toxiproxy !== 'string')
+    throw new SetupError(`Toxiproxy carries every connection of a run: ${toxiproxy.lacking}`);
+  const system = await createProgress().step('The whole system', () =>
+    startSystem({
+      dir,
+      toxiproxy,
+      timeScale: options.timeScale,
+      tell: () => {},
+      ...(typeof faketime === 'string' ? { faketime } : {}),
+      ...(options.build === undefined ? {} : { build: options.build }),
+    }),
+  );
+  stops.push(() => system.stop());
+  return system;
+}
+
+function lineOf(result: Result, count: string): string {
+  const { id, seed, title, orders, outcomes, faults, violations, recoveryMs, rested, seconds: took } = result;
+  const ends = Object.entries(outcomes).map(([status, number]) => `${number} ${status}`);
+  const mark = violations.length === 0 && rested ? '✓' : '✗';
+  const recovery = recoveryMs === null ? 'not recovered' : `recovered in ${(recoveryMs / 1_000).toFixed(1)} s`;
+  const head = `${mark} ${count} ${id} seed ${seed}: ${title}\n    ${orders} orders (${ends.join(', ')}), ${faults} faults, ${violations.length} violations, ${recovery}, ${took} s`;
+  const shown = violations
+    .slice(0, 8)
+    .map(({ invariant, orderId, text }) => `    ${invariant} ${orderId ?? ''} ${text}`);
+  const where = violations.length > 0 ? [`    evidence: ${result.dir}`] : [];
+  return [head, ...(rested ? [] : ['    it did not come to rest']), ...shown, ...where].join('\n');
+}
+
+/** The JSON beside the evidence; the page of the long run, which is the one that is published. */
+function publish(options: Options, results: readonly Result[], notRun: readonly NotRun[]): void {
+  writeFileSync(join(DIR, `${options.mode}.json`), `${JSON.stringify({ results, notRun }, null, 2)}\n`);
+  if (options.mode !== 'all') return;
+  const seeds = [...new Set(results.map(({ seed }) => seed))];
+  const about = `\`npm run chaos -- --all --seeds ${Math.max(...seeds)}\`, waits divided by ${options.timeScale}, on two cores.`;
+  writeFileSync(join(ROOT, 'docs', 'chaos-results.md'), markdownPage(results, notRun, about));
+}
+
+function earlier(file: string): Result[] {
+  if (!existsSync(file)) return [];
+  const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean);
+  return lines.map((line) => JSON.parse(line) as Result);
+}
+
+function tell(text: string): number {
+  say(text);
+  return 0;
+}
+
+await runMain(main);

@@ -1,0 +1,63 @@
+import type { Database } from '../../src/db/client.ts';
+
+/** What a transaction did, told by how its statements begin. */
+export interface Watch {
+  /** Before a statement of a transaction leaves. */
+  readonly beforeStatement?: (text: string) => Promise<void>;
+  /** All statements done, COMMIT not yet sent. */
+  readonly beforeCommit?: (statements: readonly string[]) => Promise<void>;
+  /** COMMIT confirmed, the caller not yet told. */
+  readonly afterCommit?: (statements: readonly string[]) => Promise<void>;
+}
+
+type Begin = (work: (tx: unknown) => Promise<unknown>) => Promise<unknown>;
+type Query = { then: (...handlers: unknown[]) => unknown };
+
+/** The same database, each of whose transactions is watched. Statements outside a transaction pass unseen. */
+export function watchDatabase(db: Database, watch: Watch): Database {
+  const begin: Begin = async (work) => {
+    const statements: string[] = [];
+    const result = await (db.begin as unknown as Begin)(async (tx) => {
+      const done = await work(watchTransaction(tx as object, statements, watch));
+      await watch.beforeCommit?.(statements);
+      return done;
+    });
+    await watch.afterCommit?.(statements);
+    return result;
+  };
+  return new Proxy(db, { get: (target, name) => (name === 'begin' ? begin : Reflect.get(target, name)) });
+}
+
+function watchTransaction(tx: object, statements: string[], { beforeStatement }: Watch): unknown {
+  return new Proxy(tx, {
+    apply(target, self, args: unknown[]) {
+      const query = Reflect.apply(target as () => unknown, self, args);
+      if (!isTemplate(args[0])) return query;
+      const text = args[0].join('?').trim().replaceAll(/\s+/g, ' ');
+      // A fragment of another statement is no statement: it is never awaited, so it is neither noted nor delayed.
+      return onceAwaited(query as Query, async () => {
+        statements.push(text);
+        await beforeStatement?.(text);
+      });
+    },
+  });
+}
+
+function isTemplate(value: unknown): value is TemplateStringsArray {
+  return Array.isArray(value) && 'raw' in value;
+}
+
+/** A query of the driver runs when it is first awaited; so what goes before it happens then, too. */
+function onceAwaited(query: Query, before: () => Promise<void>): Query {
+  return new Proxy(query, {
+    get(target, name) {
+      if (name === 'then')
+        return (...handlers: unknown[]) =>
+          before()
+            .then(() => target)
+            .then(...(handlers as []));
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}

@@ -1,0 +1,71 @@
+// The worker with its seams: between a permit and its request, a request and its reply, a reply and its record, a record and the
+// word of it to Temporal.
+import { runProcess } from '../../src/main/process.ts';
+import { startWorker, WORKER_PROCESS } from '../../src/main/start-worker.ts';
+import { pass } from './seams.ts';
+import { watchDatabase } from './watched-database.ts';
+
+const { CHAOS_WORKFLOW_BUNDLE: codePath = '' } = process.env;
+
+await runProcess(WORKER_PROCESS, (context) =>
+  startWorker(context, {
+    // Bundled once for all the workers of a run: one that is killed often would spend its life bundling.
+    ...(codePath === '' ? {} : { workflowBundle: { codePath } }),
+    conduit: (client) => ({
+      ...client,
+      async createOrder(send) {
+        const about = { operation: 'create', reference: send.reference };
+        await pass('S5', about);
+        await pass('S15', about);
+        const reply = client.createOrder(send);
+        await pass('S6', about);
+        const result = await reply;
+        await pass('S7', about);
+        return result;
+      },
+      async executeOrder(send) {
+        const about = { operation: 'execute', reference: referenceOf(send.key) };
+        await pass('S15', about);
+        const reply = client.executeOrder(send);
+        await pass('S8', about);
+        const result = await reply;
+        await pass('S9', about);
+        return result;
+      },
+    }),
+    db: (db) =>
+      watchDatabase(db, {
+        async beforeStatement(text) {
+          if (text.startsWith('insert into order_events')) await pass('S11');
+        },
+      }),
+    activities: (activities) => ({
+      ...activities,
+      async advanceOrder(orderId, hints) {
+        const step = await activities.advanceOrder(orderId, hints);
+        if (step.recorded.length > 0) await pass('S16', { orderId, status: step.status });
+        return step;
+      },
+      async sendCreate(...args) {
+        const result = await activities.sendCreate(...args);
+        await pass('S10', { orderId: args[0], operation: 'create' });
+        return result;
+      },
+      async sendExecute(...args) {
+        const result = await activities.sendExecute(...args);
+        await pass('S10', { orderId: args[0], operation: 'execute' });
+        return result;
+      },
+      async lookUpAttempt(...args) {
+        const result = await activities.lookUpAttempt(...args);
+        await pass('S10', { orderId: args[0], operation: 'look_up' });
+        return result;
+      },
+    }),
+  }),
+);
+
+/** `<reference>:execute:<m>` */
+function referenceOf(key: string): string {
+  return key.split(':').slice(0, 2).join(':');
+}

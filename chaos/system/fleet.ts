@@ -1,0 +1,138 @@
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Child, startChild } from '../../stack/child.ts';
+import { ROOT } from '../../stack/paths.ts';
+import { waitUntil } from '../../stack/wait.ts';
+
+export const PROCESSES = ['api', 'bridge1', 'bridge2', 'worker1', 'worker2'] as const;
+export type ProcessName = (typeof PROCESSES)[number];
+export type Kind = 'api' | 'bridge' | 'worker';
+
+export const kindOf = (name: ProcessName) => name.replace(/\d$/, '') as Kind;
+
+export interface FleetOptions {
+  /** The settings of a process, asked anew at each of its starts. */
+  readonly envOf: (name: ProcessName) => Readonly<Record<string, string>>;
+  readonly metricsPorts: Readonly<Record<ProcessName, number>>;
+  readonly logDir: string;
+  /** Told of each start and end. */
+  readonly tell: (what: 'started' | 'ended', name: ProcessName, detail: Record<string, unknown>) => void;
+}
+
+/** The product's processes, each kept running as an orchestrator would: one that ends by itself is started again. */
+export interface Fleet {
+  start(name: ProcessName): Promise<void>;
+  /** SIGKILL; down until `start`. */
+  kill(name: ProcessName): Promise<void>;
+  /** SIGKILL, and up again after `downMs`. */
+  crash(name: ProcessName, downMs: number): Promise<void>;
+  /** SIGTERM, waits for the end; down until `start`. Returns how long it took. */
+  terminate(name: ProcessName): Promise<{ code: number | null; signal: string | null; ms: number }>;
+  freeze(name: ProcessName): void;
+  thaw(name: ProcessName): void;
+  pidOf(name: ProcessName): number | null;
+  /** What `/health/ready` says: an empty list when it is green, `null` when it does not answer. */
+  unready(name: ProcessName): Promise<readonly string[] | null>;
+  untilReady(names?: readonly ProcessName[], deadlineMs?: number): Promise<void>;
+  metrics(name: ProcessName): Promise<string>;
+  readonly logFiles: readonly string[];
+  stop(): Promise<void>;
+}
+
+/** A worker may take 40 s to end in good order. */
+const STOP_DEADLINE_MS = 45_000;
+const RESTART_MS = 500;
+const READY_DEADLINE_MS = 90_000;
+
+export function createFleet({ envOf, metricsPorts, logDir, tell }: FleetOptions): Fleet {
+  const children = new Map<ProcessName, Child>();
+  const logFiles: string[] = [];
+  const wanted = new Set<ProcessName>();
+  let starts = 0;
+
+  async function start(name: ProcessName): Promise<void> {
+    wanted.add(name);
+    if (children.get(name)?.isRunning()) return;
+    starts += 1;
+    const logFile = join(logDir, `${name}-${starts}.log`);
+    logFiles.push(logFile);
+    const child = await startChild({
+      name,
+      command: process.execPath,
+      args: [join(ROOT, 'chaos', 'processes', `${kindOf(name)}.ts`)],
+      env: { ...process.env, ...envOf(name), CHAOS_PROCESS: name, METRICS_PORT: String(metricsPorts[name]) },
+      cwd: ROOT,
+      logFile,
+      stopDeadlineMs: STOP_DEADLINE_MS,
+    });
+    children.set(name, child);
+    tell('started', name, { pid: child.pid });
+    void child.exited.then(async (exit) => {
+      tell('ended', name, { pid: child.pid, ...exit });
+      await sleep(RESTART_MS);
+      if (wanted.has(name) && children.get(name) === child) await start(name);
+    });
+  }
+
+  async function down(
+    name: ProcessName,
+    signal: 'SIGKILL' | 'SIGTERM',
+  ): Promise<{ code: number | null; signal: string | null }> {
+    wanted.delete(name);
+    const child = children.get(name);
+    if (!child) return { code: null, signal: null };
+    if (signal === 'SIGTERM') return child.stop();
+    child.kill('SIGKILL');
+    return child.exited;
+  }
+
+  async function unready(name: ProcessName): Promise<readonly string[] | null> {
+    try {
+      const reply = await fetch(`http://127.0.0.1:${metricsPorts[name]}/health/ready`, {
+        signal: AbortSignal.timeout(3_000),
+      });
+      const { failed = [] } = (await reply.json()) as { failed?: string[] };
+      return reply.ok ? [] : failed;
+    } catch {
+      return null;
+    }
+  }
+
+  return {
+    start,
+    kill: async (name) => void (await down(name, 'SIGKILL')),
+    async crash(name, downMs) {
+      await down(name, 'SIGKILL');
+      await sleep(downMs);
+      await start(name);
+    },
+    async terminate(name) {
+      const beganAt = performance.now();
+      const { code, signal } = await down(name, 'SIGTERM');
+      return { code, signal, ms: Math.round(performance.now() - beganAt) };
+    },
+    freeze: (name) => children.get(name)?.kill('SIGSTOP'),
+    thaw: (name) => children.get(name)?.kill('SIGCONT'),
+    pidOf: (name) => (children.get(name)?.isRunning() ? (children.get(name)?.pid ?? null) : null),
+    unready,
+    async untilReady(names = PROCESSES, deadlineMs = READY_DEADLINE_MS) {
+      const isReady = async (name: ProcessName) => (await unready(name))?.length === 0;
+      await Promise.all(
+        names.map((name) =>
+          waitUntil(() => isReady(name), { deadlineMs, everyMs: 200, orElse: `${name} is not ready; see ${logDir}` }),
+        ),
+      );
+    },
+    async metrics(name) {
+      const reply = await fetch(`http://127.0.0.1:${metricsPorts[name]}/metrics`, {
+        signal: AbortSignal.timeout(5_000),
+      });
+      return reply.text();
+    },
+    logFiles,
+    async stop() {
+      wanted.clear();
+      await Promise.all([...children.values()].map((child) => child.stop()));
+    },
+  };
+}
