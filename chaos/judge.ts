@@ -1,5 +1,5 @@
 // `npm run chaos:judge -- FOLDER…`: holds the evidence of experiments against the laws, now or long after they ran.
-import { judge } from './checker/judge.ts';
+import { judge, outcomesIn } from './checker/judge.ts';
 
 const folders = process.argv.slice(2);
 if (folders.length === 0) {
@@ -9,9 +9,9 @@ if (folders.length === 0) {
   process.exitCode = 2;
 }
 for (const folder of folders) {
-  const { orders, outcomes, violations } = judge(folder);
-  const ends = Object.entries(outcomes).map(([status, count]) => `${count} ${status}`);
-  process.stdout.write(`${folder}: ${orders} orders (${ends.join(', ')}), ${violations.length} violations\n`);
+  const { statuses, violations } = judge(folder);
+  const ends = Object.entries(outcomesIn(statuses)).map(([status, count]) => `${count} ${status}`);
+  process.stdout.write(`${folder}: ${statuses.length} orders (${ends.join(', ')}), ${violations.length} violations\n`);
   for (const { invariant, orderId, text } of violations)
     process.stdout.write(`  ${invariant} ${orderId ?? ''}: ${text}\n`);
   if (violations.length > 0) process.exitCode = 1;

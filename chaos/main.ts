@@ -6,8 +6,8 @@ import { type FaultTools, prepareFaultTools } from '../stack/fault-tools.ts';
 import { LOCAL_DIR, ROOT } from '../stack/paths.ts';
 import { createProgress, seconds } from '../stack/progress.ts';
 import { runMain, untilAskedToStop } from '../stack/shutdown.ts';
-import { chosen, EXPERIMENTS } from './experiments/catalogue.ts';
-import { evidenceDir, keepResult, type Result, runExperiment } from './experiments/run-experiment.ts';
+import { chosen, EXPERIMENTS, grouped } from './experiments/catalogue.ts';
+import { keepResult, type Result, runExperiments } from './experiments/run-experiment.ts';
 import { HELP, type Options, readChaosOptions } from './options.ts';
 import { markdownPage, type NotRun, summaryLine, textTable } from './report/table.ts';
 import { type System, startSystem } from './system/system.ts';
@@ -39,27 +39,34 @@ async function run(options: Options, stops: (() => Promise<void>)[]): Promise<{ 
   const results = earlier(file);
   const { runnable, notRun } = chosen(options, tools);
   const todo = options.seeds.flatMap((seed) =>
-    runnable
-      .filter(({ id }) => !results.some((done) => done.id === id && done.seed === seed))
-      .map((it) => ({ seed, it })),
+    grouped(
+      runnable.filter(({ id }) => !results.some((done) => done.id === id && done.seed === seed)),
+      options,
+    ).map((experiments) => ({ seed, experiments })),
   );
   if (results.length > 0) say(`${results.length} results of an earlier run are kept; --fresh begins anew.`);
-  say(`${todo.length} experiments, seed ${options.seeds.join(', ')}.`);
+  const count = todo.reduce((sum, { experiments }) => sum + experiments.length, 0);
+  say(`${count} experiments, seed ${options.seeds.join(', ')}. Evidence: ${DIR}`);
 
   let system: System | null = null;
-  for (const [index, { it, seed }] of todo.entries()) {
+  let done = 0;
+  for (const { seed, experiments } of todo) {
     system ??= await bringUp(options, tools, stops);
-    const result = await runExperiment(system, it, {
+    const news = await runExperiments(system, experiments, {
       seed,
       timeScale: options.timeScale,
-      dir: evidenceDir(DIR, it.id, seed),
+      isQuick: options.mode === 'quick',
+      dir: join(DIR, `${experiments.length > 1 ? 'seams' : experiments[0]?.id}-${seed}`),
       ...(options.orders === undefined ? {} : { orders: options.orders }),
     });
-    results.push(result);
-    keepResult(file, result);
-    say(lineOf(result, `${index + 1}/${todo.length}`));
+    for (const result of news) {
+      done += 1;
+      results.push(result);
+      keepResult(file, result);
+      say(lineOf(result, `${done}/${count}`));
+    }
     // What a broken law left behind would spoil the next experiment.
-    if (result.violations.length > 0 || !result.rested) {
+    if (news.some((result) => result.violations.length > 0 || !result.rested)) {
       await stops.pop()?.();
       system = null;
     }

@@ -107,8 +107,7 @@ export interface Run {
   readonly events: readonly Record<string, unknown>[];
 }
 export interface Meta {
-  readonly experiment: string;
-  readonly title: string;
+  readonly experiments: readonly string[];
   readonly seed: number;
   readonly timeScale: number;
   readonly sendMarginMs: number;
@@ -121,6 +120,8 @@ export interface Meta {
   readonly secrets: readonly string[];
   readonly accounts: readonly string[];
   readonly logFiles: readonly string[];
+  /** The experiment itself put code in place that could not follow; what counts is that all ended after it. */
+  readonly breaksReplay?: true;
   /** What the experiment cannot be held to, with its reason; see the experiment's own words. */
   readonly waived?: readonly { readonly invariant: string; readonly why: string }[];
 }

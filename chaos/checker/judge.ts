@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { readEvidence } from './evidence.ts';
 import { judgeEffort, judgeRecovery, judgeReplay, judgeSecrecy } from './laws/conduct.ts';
 import { judgeAmounts, judgeExecutions } from './laws/executions.ts';
+import { judgeFindings } from './laws/findings.ts';
 import {
   judgeAcceptedOnce,
   judgeAgreement,
@@ -26,20 +27,26 @@ const LAWS = [
   judgeEffort,
   judgeRecovery,
   judgeSecrecy,
+  judgeFindings,
 ];
 
 export interface Verdict {
-  readonly orders: number;
-  readonly outcomes: Readonly<Record<string, number>>;
+  readonly statuses: readonly { readonly orderId: string; readonly status: string }[];
   readonly violations: readonly Violation[];
 }
 
 /** Judges a folder of evidence, and leaves the verdict in it. */
 export function judge(dir: string): Verdict {
   const evidence = readEvidence(dir);
-  const outcomes: Record<string, number> = {};
-  for (const { status } of evidence.orders) outcomes[status] = (outcomes[status] ?? 0) + 1;
-  const verdict = { orders: evidence.orders.length, outcomes, violations: LAWS.flatMap((law) => law(evidence)) };
+  const statuses = evidence.orders.map(({ orderId, status }) => ({ orderId, status }));
+  const verdict = { statuses, violations: LAWS.flatMap((law) => law(evidence)) };
   writeFileSync(join(dir, 'verdict.json'), `${JSON.stringify(verdict, null, 2)}\n`);
   return verdict;
+}
+
+/** How many orders ended in each status. */
+export function outcomesIn(statuses: Verdict['statuses']): Record<string, number> {
+  const outcomes: Record<string, number> = {};
+  for (const { status } of statuses) outcomes[status] = (outcomes[status] ?? 0) + 1;
+  return outcomes;
 }

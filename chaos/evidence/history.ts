@@ -46,6 +46,15 @@ export interface Turn {
   readonly detail?: Readonly<Record<string, unknown>>;
 }
 
+/** Something that an experiment itself found not to hold. */
+export interface Finding {
+  readonly kind: 'finding';
+  readonly experiment: string;
+  readonly at: number;
+  readonly invariant: string;
+  readonly text: string;
+}
+
 /** What a process or a service did by itself. */
 export interface SystemNote {
   readonly kind: 'system';
@@ -54,7 +63,7 @@ export interface SystemNote {
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
-export type HistoryEntry = ClientOperation | FaultNote | Turn | SystemNote;
+export type HistoryEntry = ClientOperation | FaultNote | Turn | Finding | SystemNote;
 
 export interface History {
   add(entry: HistoryEntry): void;

@@ -4,11 +4,16 @@ import type { Options } from '../options.ts';
 import type { NotRun } from '../report/table.ts';
 import type { Experiment } from './experiment.ts';
 import { PROCESS_EXPERIMENTS } from './processes.ts';
+import { PROVIDER_EXPERIMENTS } from './provider.ts';
+import { SEAM_EXPERIMENTS } from './seams.ts';
 import { STORE_EXPERIMENTS } from './stores.ts';
 
-export const EXPERIMENTS: readonly Experiment[] = [...PROCESS_EXPERIMENTS, ...STORE_EXPERIMENTS].toSorted((a, b) =>
-  a.id.localeCompare(b.id),
-);
+export const EXPERIMENTS: readonly Experiment[] = [
+  ...SEAM_EXPERIMENTS,
+  ...[...PROCESS_EXPERIMENTS, ...STORE_EXPERIMENTS, ...PROVIDER_EXPERIMENTS].toSorted((a, b) =>
+    a.id.localeCompare(b.id),
+  ),
+];
 
 const QUICK = ['F12', 'F16', 'F19', 'F20', 'F21', 'F31', 'F40'];
 
@@ -29,4 +34,12 @@ export function chosen(options: Options, tools: FaultTools): { runnable: Experim
       return why === null ? [] : [{ id: it.id, title: it.title, why }];
     }),
   };
+}
+
+/** Which experiments are judged together: the seams of a quick run, one after another in one running system. */
+export function grouped(experiments: readonly Experiment[], options: Options): Experiment[][] {
+  if (options.mode !== 'quick') return experiments.map((it) => [it]);
+  const seams = experiments.filter(({ id }) => id.startsWith('S'));
+  const others = experiments.filter(({ id }) => !id.startsWith('S'));
+  return [seams, ...others.map((it) => [it])].filter((group) => group.length > 0);
 }

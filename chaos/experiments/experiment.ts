@@ -15,17 +15,21 @@ export interface Stage {
   readonly experiment: string;
   /** How long orders are placed for; the market crosses in the middle. */
   readonly windowMs: number;
-  /** Divides what FAULTS gives in real time. */
+  /** How much faster the protocol's waits run: an outage of a minute lasts `60_000 / timeScale`. */
   readonly timeScale: number;
+  /** A run that must be short: fewer repetitions of the same. */
+  readonly isQuick: boolean;
   /** Notes one fault that is over at once. */
-  note(what: string, detail?: Readonly<Record<string, unknown>>): void;
+  readonly note: (what: string, detail?: Readonly<Record<string, unknown>>) => void;
   /** Does something for `ms`, and undoes it. */
-  during(what: string, ms: number, begin: () => Promise<unknown>, end: () => Promise<unknown>): Promise<void>;
-  sleep(ms: number): Promise<void>;
+  readonly during: (what: string, ms: number, begin: () => unknown, end: () => unknown) => Promise<void>;
+  /** Something that the judge cannot know must hold: where it does not, it is a violation of `invariant`. */
+  readonly expect: (holds: boolean, invariant: Invariant, text: string) => void;
+  readonly sleep: (ms: number) => Promise<void>;
   /** Orders that were accepted so far. */
-  placed(): readonly PlacedOrder[];
+  readonly placed: () => readonly PlacedOrder[];
   /** Places orders beside the planned ones; they are judged like those. */
-  place(plans: readonly PlannedOrder[]): Promise<readonly PlacedOrder[]>;
+  readonly place: (plans: readonly PlannedOrder[]) => Promise<readonly PlacedOrder[]>;
 }
 
 export interface Experiment {
@@ -33,8 +37,10 @@ export interface Experiment {
   /** What is broken, in a few words. */
   readonly title: string;
   readonly atRisk: readonly Invariant[];
-  readonly needs?: readonly 'faketime'[];
+  readonly needs?: readonly ('faketime' | 'mount')[];
   readonly load?: Partial<LoadShape>;
+  /** Whether histories that no code can follow are part of it; they must end all the same. */
+  readonly breaksReplay?: true;
   /** How the market moves; by default it crosses in the middle of the window, and stays. */
   readonly moveMarket?: (stage: Stage) => Promise<void>;
   /** Breaks things, beside the load. What is left broken at its end is healed by the runner. */

@@ -1,19 +1,163 @@
-// The product's own processes are killed, frozen and stopped.
-import type { Experiment } from './experiment.ts';
+// The product's own processes are killed, frozen, stopped and cut off.
+import type { Passing } from '../system/desk.ts';
+import { PROCESSES, type ProcessName } from '../system/fleet.ts';
+import type { Experiment, Stage } from './experiment.ts';
+
+const WORKERS = ['worker1', 'worker2'] as const;
+const BRIDGES = ['bridge1', 'bridge2'] as const;
+/** A process under load ends within this of SIGTERM: the worker's own deadline, and the time to be heard. */
+const STOP_WITHIN_MS = 42_000;
+
+async function crashAtSeam({ system, random, note }: Stage, { process, seam }: Passing): Promise<void> {
+  const downMs = random.between(0, 5_000);
+  note('kill at seam', { seam, process, downMs });
+  await system.fleet.crash(process as ProcessName, downMs);
+}
+
+/** Waits until an order is `executing`, or the time is over. */
+async function untilExecuting({ system, sleep }: Stage, ms: number): Promise<void> {
+  for (let waitedMs = 0; waitedMs < ms; waitedMs += 50) {
+    const [row] = await system.db`select 1 from orders where status = 'executing' limit 1`;
+    if (row) return;
+    await sleep(50);
+  }
+}
+
+async function rollingRestart(stage: Stage, name: ProcessName): Promise<void> {
+  const { code, signal, ms } = await stage.system.fleet.terminate(name);
+  stage.note('SIGTERM', { name, code, signal, ms });
+  stage.expect(
+    code === 0 && ms < STOP_WITHIN_MS,
+    'I14',
+    `${name} took ${ms} ms to end on SIGTERM, code ${code} ${signal ?? ''}`,
+  );
+  await stage.system.fleet.start(name);
+}
 
 export const PROCESS_EXPERIMENTS: readonly Experiment[] = [
   {
     id: 'F01',
-    title: 'one of two workers is killed, again and again',
+    title: 'one of two workers is killed, twenty times',
     atRisk: ['I1', 'I2', 'I14'],
+    load: { windowMs: 24_000 },
     async run({ system, random, windowMs, sleep, note }) {
-      for (let kills = 0; kills < 8; kills += 1) {
-        await sleep(random.between(0, windowMs / 5));
-        const name = random.pick(['worker1', 'worker2'] as const);
-        const downMs = random.between(0, 2_000);
+      for (let kills = 0; kills < 20; kills += 1) {
+        await sleep(random.between(0, windowMs / 12));
+        const name = random.pick(WORKERS);
+        const downMs = random.between(0, 5_000);
         note('kill', { name, downMs });
-        await system.fleet.crash(name, downMs);
+        void system.fleet.crash(name, downMs);
+      }
+      await sleep(5_000);
+    },
+  },
+  {
+    id: 'F02',
+    title: 'every worker is killed while orders execute',
+    atRisk: ['I1', 'I2', 'I4'],
+    async run(stage) {
+      const { system, windowMs, timeScale, sleep, during } = stage;
+      for (let round = 0; round < 2; round += 1) {
+        await untilExecuting(stage, windowMs);
+        await during(
+          'no worker',
+          60_000 / timeScale,
+          () => Promise.all(WORKERS.map((name) => system.fleet.kill(name))),
+          () => Promise.all(WORKERS.map((name) => system.fleet.start(name))),
+        );
+        await sleep(4_000);
       }
     },
   },
+  {
+    id: 'F03',
+    title: 'a worker freezes between its quote and the execute',
+    atRisk: ['I3', 'I4', 'I1'],
+    async run({ system, timeScale, random, windowMs, sleep, note, market }) {
+      const freeze = async ({ process, seam, about }: Passing) => {
+        const ms = random.pick([30_000 / timeScale, 60_000 / timeScale, 20_000]);
+        note('freeze', { seam, process, ms, ...about });
+        system.fleet.freeze(process as ProcessName);
+        // What it holds is old when it wakes: the market has gone.
+        await market.away();
+        await sleep(ms);
+        system.fleet.thaw(process as ProcessName);
+        await market.cross();
+      };
+      for (const seam of ['S5', 'S7', 'S10', 'S15'] as const) system.desk.arm(seam, freeze, { times: 1 });
+      await sleep(windowMs + 8_000);
+    },
+  },
+  {
+    id: 'F04',
+    title: 'processes are restarted one after another under load',
+    atRisk: ['I2', 'I14'],
+    async run(stage) {
+      const names = ['worker1', 'bridge1', 'api', 'worker2', 'bridge2', 'worker1'] as const;
+      for (const name of names) {
+        await stage.sleep(20_000 / stage.timeScale);
+        await rollingRestart(stage, name);
+      }
+    },
+  },
+  {
+    id: 'F05',
+    title: 'the api dies around the commit of an order while clients repeat',
+    atRisk: ['I6', 'I2'],
+    async run(stage) {
+      for (const seam of ['S1', 'S2'] as const) {
+        stage.system.desk.arm(seam, (passing) => crashAtSeam(stage, passing), { times: 3 });
+      }
+      await stage.sleep(stage.windowMs);
+    },
+  },
+  {
+    id: 'F06',
+    title: 'the bridge dies between a started run and its acknowledgement',
+    atRisk: ['I1', 'I2'],
+    async run(stage) {
+      stage.system.desk.arm('S4', (passing) => crashAtSeam(stage, passing), { times: 6 });
+      await stage.sleep(stage.windowMs);
+    },
+  },
+  {
+    id: 'F07',
+    title: 'the relay dies between a publish and its mark; two relays at once',
+    atRisk: ['I2', 'I13'],
+    async run(stage) {
+      stage.system.desk.arm('S3', (passing) => crashAtSeam(stage, passing), { times: 6 });
+      await stage.sleep(stage.windowMs);
+    },
+  },
+  {
+    id: 'F37',
+    title: 'worker and bridge are cut off from Temporal',
+    atRisk: ['I2', 'I5'],
+    async run({ system, during, sleep, timeScale }) {
+      for (const name of ['worker1', 'worker2', ...BRIDGES]) {
+        const link = `${name}>temporal`;
+        await during(
+          `cut ${link}`,
+          30_000 / timeScale,
+          () => system.network.cut(link),
+          () => system.network.heal(link),
+        );
+        await sleep(500);
+      }
+      const all = [...WORKERS, ...BRIDGES].map((name) => `${name}>temporal`);
+      await during(
+        'cut all from Temporal',
+        60_000 / timeScale,
+        () => Promise.all(all.map((link) => system.network.cut(link))),
+        () => Promise.all(all.map((link) => system.network.heal(link))),
+      );
+    },
+  },
 ];
+
+/** Every process at once, for the experiments that change what all of them run with. */
+export async function restartAll({ fleet }: Stage['system'], names: readonly ProcessName[] = PROCESSES): Promise<void> {
+  await Promise.all(names.map((name) => fleet.kill(name)));
+  await Promise.all(names.map((name) => fleet.start(name)));
+  await fleet.untilReady(names);
+}

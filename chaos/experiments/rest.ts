@@ -10,7 +10,24 @@ const REST_AFTER_MS = 100_000;
 const POLL_MS = 500;
 
 /** The knobs of the simulator as every experiment finds them. */
-const KNOBS = { unknownAccounts: 'refuse', settlementHeld: false, dateSkewMs: 0, requestsPerSecond: null } as const;
+const KNOBS = {
+  unknownAccounts: 'refuse',
+  settlementHeld: false,
+  dateSkewMs: 0,
+  requestsPerSecond: null,
+  quoteTtlMs: 300_000,
+  idempotencyWindowMs: 2_592_000_000,
+} as const;
+
+/** What an experiment leaves to the one after it, when both are judged together: every process up, and nothing armed. */
+export async function keepUp({ system: { desk, fleet, simulator } }: Stage): Promise<void> {
+  desk.disarm();
+  for (const name of PROCESSES) {
+    fleet.thaw(name);
+    await fleet.start(name);
+  }
+  await simulator.clearFaults();
+}
 
 /** Takes back everything that an experiment may have broken, as its operators would: what is paused by hand is resumed by hand. */
 export async function heal({ system, note }: Stage): Promise<void> {

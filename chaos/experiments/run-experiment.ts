@@ -1,18 +1,17 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { judge, type Verdict } from '../checker/judge.ts';
+import { judge, outcomesIn, type Verdict } from '../checker/judge.ts';
 import { exportEvidence, writeMeta } from '../evidence/export.ts';
-import { type History, openHistory } from '../evidence/history.ts';
-import { createMarket } from '../load/market.ts';
+import { type History, openHistory, type Turn } from '../evidence/history.ts';
 import { type LoadShape, planOrders } from '../load/plan.ts';
-import { randomFrom } from '../load/random.ts';
-import { type PlacedOrder, runLoad } from '../load/run-load.ts';
 import type { System } from '../system/system.ts';
 import type { Experiment, Stage } from './experiment.ts';
-import { heal, untilRecovered, untilRested } from './rest.ts';
+import { heal, keepUp, untilRecovered, untilRested } from './rest.ts';
+import { createStage } from './stage.ts';
 
-export interface Result extends Verdict {
+export interface Result {
+  readonly orders: number;
+  readonly outcomes: Readonly<Record<string, number>>;
+  readonly violations: Verdict['violations'];
   readonly id: string;
   readonly title: string;
   readonly seed: number;
@@ -23,50 +22,109 @@ export interface Result extends Verdict {
   readonly dir: string;
 }
 
-const LOAD: LoadShape = { orders: 60, windowMs: 18_000 };
+export interface RunOptions {
+  readonly seed: number;
+  /** Where the evidence goes. */
+  readonly dir: string;
+  readonly timeScale: number;
+  readonly isQuick: boolean;
+  readonly orders?: number;
+}
 
-/** Runs one experiment on a running system: load and faults side by side, heal, rest, evidence, verdict. */
-export async function runExperiment(
+const LOAD: LoadShape = { orders: 60, windowMs: 18_000 };
+const QUICK_LOAD: LoadShape = { orders: 24, windowMs: 8_000, expiresInMs: [12_000, 20_000] };
+
+/**
+ * Runs experiments on a running system, each with its own orders: load and faults side by side, one after another. Then all is
+ * healed, comes to rest, and is judged; several together share that end, and with it one folder of evidence.
+ */
+export async function runExperiments(
   system: System,
-  experiment: Experiment,
-  { seed, dir, timeScale, orders }: { seed: number; dir: string; timeScale: number; orders?: number },
-): Promise<Result> {
-  const { id, title } = experiment;
+  experiments: readonly Experiment[],
+  options: RunOptions,
+): Promise<Result[]> {
+  const { seed, dir, timeScale } = options;
   mkdirSync(dir, { recursive: true });
   const history = openHistory(dir);
   const beganAt = Date.now();
   const afterSeq = await lastSeq(system);
-  const shape = { ...LOAD, ...(orders === undefined ? {} : { orders }), ...experiment.load };
-  const stage = createStage({ system, experiment: id, history, seed, timeScale, windowMs: shape.windowMs });
-  await stage.market.away();
-  history.add({ kind: 'turn', experiment: id, at: beganAt, what: 'began', detail: { seed, title } });
-
-  const plans = planOrders(shape, system.customers, stage.random, `${id}-${seed}-${beganAt.toString(36)}`);
-  await Promise.all([stage.place(plans), (experiment.moveMarket ?? crossInTheMiddle)(stage), experiment.run(stage)]);
+  let stage: Stage | null = null;
+  for (const experiment of experiments) {
+    if (stage) await keepUp(stage);
+    stage = await act(system, experiment, history, options);
+  }
+  if (!stage) return [];
   await heal(stage);
   const healedAt = Date.now();
-  history.add({ kind: 'turn', experiment: id, at: healedAt, what: 'healed' });
-  const orderIds = acceptedIn(history);
+  const turn = (what: Turn['what'], detail: Record<string, unknown> = {}) =>
+    history.add({ kind: 'turn', experiment: experiments.map(({ id }) => id).join('+'), at: Date.now(), what, detail });
+  turn('healed');
+  const accepted = acceptedIn(history);
+  const orderIds = [...accepted.keys()];
   const recoveryMs = await untilRecovered(system, orderIds, healedAt);
-  if (recoveryMs !== null)
-    history.add({ kind: 'turn', experiment: id, at: Date.now(), what: 'recovered', detail: { recoveryMs } });
+  if (recoveryMs !== null) turn('recovered', { recoveryMs });
   const rested = await untilRested(system, orderIds, healedAt);
-  history.add({ kind: 'turn', experiment: id, at: Date.now(), what: rested ? 'rested' : 'gave_up' });
+  turn(rested ? 'rested' : 'gave_up');
 
   await exportEvidence(system, dir, { orderIds, since: beganAt, afterSeq });
-  await writeMeta(dir, metaOf(system, { id, title, seed, timeScale, beganAt, healedAt, rested, recoveryMs }));
+  const breaksReplay = experiments.some((it) => it.breaksReplay) || undefined;
+  const experimentsRun = experiments.map(({ id }) => id);
+  await writeMeta(
+    dir,
+    metaOf(system, {
+      experiments: experimentsRun,
+      seed,
+      timeScale,
+      beganAt,
+      healedAt,
+      rested,
+      recoveryMs,
+      breaksReplay,
+    }),
+  );
   const verdict = judge(dir);
-  const faults = history.entries.filter((entry) => entry.kind === 'fault' && entry.phase !== 'end').length;
+  const seconds = Math.round((Date.now() - beganAt) / 1_000 / experiments.length);
+  return experiments.map((experiment) => ({
+    ...shareOf(experiment, verdict, { history, accepted, isLast: experiment === experiments.at(-1) }),
+    seed,
+    recoveryMs,
+    rested,
+    seconds,
+    dir,
+  }));
+}
+
+/** Load, market and faults of one experiment, until all three are done. */
+async function act(system: System, experiment: Experiment, history: History, options: RunOptions): Promise<Stage> {
+  const { id, title } = experiment;
+  const { seed, timeScale, isQuick, orders } = options;
+  const usual = isQuick ? QUICK_LOAD : LOAD;
+  const shape = { ...usual, ...(orders === undefined ? {} : { orders }), ...experiment.load };
+  const stage = createStage({ system, experiment: id, history, seed, timeScale, isQuick, windowMs: shape.windowMs });
+  await stage.market.away();
+  // The api judges an order by a quote that may be an interval old: it shall see this market, not the last experiment's.
+  await stage.sleep(1_000 * Number(system.settings['RATE_REFRESH_SECONDS']));
+  history.add({ kind: 'turn', experiment: id, at: Date.now(), what: 'began', detail: { seed, title } });
+  const plans = planOrders(shape, system.customers, stage.random, `${id}-${seed}-${Date.now().toString(36)}`);
+  await Promise.all([stage.place(plans), (experiment.moveMarket ?? crossInTheMiddle)(stage), experiment.run(stage)]);
+  return stage;
+}
+
+/** What of a verdict belongs to one of the experiments that share it; what belongs to no order is told with the last of them. */
+function shareOf(
+  { id, title }: Experiment,
+  verdict: Verdict,
+  { history, accepted, isLast }: { history: History; accepted: ReadonlyMap<string, string>; isLast: boolean },
+): Pick<Result, 'id' | 'title' | 'orders' | 'outcomes' | 'violations' | 'faults'> {
+  const isOurs = (orderId: string | null) => (orderId === null ? isLast : (accepted.get(orderId) ?? id) === id);
+  const statuses = verdict.statuses.filter(({ orderId }) => accepted.get(orderId) === id);
   return {
     id,
     title,
-    seed,
-    ...verdict,
-    faults,
-    recoveryMs,
-    rested,
-    seconds: Math.round((Date.now() - beganAt) / 1_000),
-    dir,
+    orders: statuses.length,
+    outcomes: outcomesIn(statuses),
+    violations: verdict.violations.filter(({ orderId }) => isOurs(orderId)),
+    faults: history.entries.filter((it) => it.kind === 'fault' && it.phase !== 'end' && it.experiment === id).length,
   };
 }
 
@@ -74,59 +132,25 @@ async function lastSeq({ simulator }: System): Promise<number> {
   return (await simulator.ledger()).at(-1)?.seq ?? 0;
 }
 
-async function crossInTheMiddle({ market, sleep: wait, windowMs }: Stage): Promise<void> {
-  await wait(windowMs / 2);
+async function crossInTheMiddle({ market, sleep, windowMs }: Stage): Promise<void> {
+  await sleep(windowMs / 2);
   await market.cross();
 }
 
-function createStage(
-  given: Pick<Stage, 'system' | 'experiment' | 'history' | 'timeScale' | 'windowMs'> & { seed: number },
-): Stage {
-  const { system, experiment, history, seed } = given;
-  const random = randomFrom(`${experiment}:${seed}`);
-  const placed: PlacedOrder[] = [];
-  const note = (what: string, phase: 'begin' | 'end' | 'once', detail?: Readonly<Record<string, unknown>>) =>
-    history.add({ kind: 'fault', experiment, at: Date.now(), what, phase, ...(detail ? { detail } : {}) });
-  return {
-    ...given,
-    random,
-    market: createMarket(system.simulator),
-    note: (what, detail) => note(what, 'once', detail),
-    async during(what, ms, begin, end) {
-      note(what, 'begin', { ms: Math.round(ms) });
-      await begin();
-      await sleep(ms);
-      await end();
-      note(what, 'end');
-    },
-    sleep: (ms) => sleep(ms),
-    placed: () => placed,
-    async place(plans) {
-      const those = await runLoad(
-        { apiUrl: system.apiUrl, experiment, history, customers: system.customers, random },
-        plans,
-        (order) => void placed.push(order),
-      );
-      return those;
-    },
-  };
+/** The orders that were answered 201 or 200, each with the experiment that placed it. */
+function acceptedIn(history: History): Map<string, string> {
+  const accepted = new Map<string, string>();
+  for (const entry of history.entries) {
+    if (entry.kind !== 'operation' || entry.operation !== 'create' || (entry.status ?? 500) >= 300) continue;
+    if (entry.orderId !== null) accepted.set(entry.orderId, entry.experiment);
+  }
+  return accepted;
 }
 
-function acceptedIn(history: History): string[] {
-  const ids = history.entries.flatMap((entry) =>
-    entry.kind === 'operation' && entry.operation === 'create' && (entry.status ?? 500) < 300
-      ? (entry.orderId ?? [])
-      : [],
-  );
-  return [...new Set(ids)];
-}
-
-function metaOf(system: System, turn: Record<string, unknown> & { id: string; timeScale: number }) {
+function metaOf(system: System, turn: Record<string, unknown> & { timeScale: number }) {
   const { settings, customers, secrets, fleet } = system;
-  const { id: experiment, ...rest } = turn;
   return {
-    experiment,
-    ...rest,
+    ...turn,
     sendMarginMs: Number(settings['SEND_MARGIN_SECONDS']) * 1_000,
     httpDeadlineMs: 10_000 / turn.timeScale,
     refreshMs: Number(settings['RATE_REFRESH_SECONDS']) * 1_000,
@@ -140,5 +164,3 @@ function metaOf(system: System, turn: Record<string, unknown> & { id: string; ti
 export function keepResult(file: string, result: Result): void {
   appendFileSync(file, `${JSON.stringify(result)}\n`);
 }
-
-export const evidenceDir = (dir: string, id: string, seed: number) => join(dir, `${id}-${seed}`);

@@ -1,21 +1,166 @@
-// What keeps and carries the state: PostgreSQL, Redis, Temporal, Pub/Sub.
+// What keeps the state: PostgreSQL, Redis, Temporal.
 import { Redis } from 'ioredis';
-import type { Experiment } from './experiment.ts';
+import { planOrders } from '../load/plan.ts';
+import { pidsUnder } from '../system/pids.ts';
+import type { Experiment, Stage } from './experiment.ts';
+import { restartAll } from './processes.ts';
+
+const DATABASE_LINKS = ['api>postgres', 'worker1>postgres', 'worker2>postgres', 'bridge1>postgres', 'bridge2>postgres'];
+
+/** PostgreSQL's processes put themselves in groups of their own: each is killed by its id. */
+async function killPostgres({ system, sleep }: Stage, downMs: number): Promise<void> {
+  const [main = 0, ...children] = pidsUnder(system.services.pidOf('postgres'));
+  const killed = system.services.kill('postgres', 'SIGKILL');
+  for (const pid of [main, ...children]) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It went with its parent.
+    }
+  }
+  await killed;
+  await sleep(downMs);
+  await system.services.restart('postgres');
+}
+
+async function withRedis(url: string, work: (redis: Redis) => Promise<void>): Promise<void> {
+  const redis = new Redis(url);
+  try {
+    await work(redis);
+  } finally {
+    redis.disconnect();
+  }
+}
 
 export const STORE_EXPERIMENTS: readonly Experiment[] = [
+  {
+    id: 'F08',
+    title: 'Temporal is killed in mid-flight: for a moment, a minute, ten minutes',
+    atRisk: ['I2', 'I4', 'I5'],
+    async run({ system, timeScale, sleep, during }) {
+      for (const downMs of [0, 60_000, 600_000]) {
+        await sleep(5_000);
+        await during(
+          'Temporal is down',
+          downMs / timeScale,
+          () => system.services.kill('temporal', 'SIGKILL'),
+          () => system.services.restart('temporal'),
+        );
+      }
+    },
+  },
+  {
+    id: 'F09',
+    title: 'all of PostgreSQL is killed ten times under load',
+    atRisk: ['I2', 'I6', 'I7'],
+    load: { windowMs: 24_000 },
+    async run(stage) {
+      for (let kills = 0; kills < 10; kills += 1) {
+        await stage.sleep(stage.random.between(300, 2_000));
+        const downMs = stage.random.between(0, 2_000);
+        stage.note('kill PostgreSQL', { downMs });
+        await killPostgres(stage, downMs);
+      }
+    },
+  },
+  {
+    id: 'F10',
+    title: 'PostgreSQL stalls and connections are reset in mid-commit',
+    atRisk: ['I6', 'I1'],
+    async run(stage) {
+      const { system, sleep, note, during, random } = stage;
+      const { network, desk } = system;
+      // The commit goes out, its answer never comes back.
+      desk.arm(
+        'S1',
+        async () => {
+          note('commit without an answer');
+          await network.poison('api>postgres', { type: 'timeout', stream: 'downstream', timeout: 0 });
+          setTimeout(() => void network.cut('api>postgres').then(() => network.heal('api>postgres')), 1_500);
+        },
+        { times: 3 },
+      );
+      for (let round = 0; round < 4; round += 1) {
+        await sleep(random.between(500, 2_000));
+        const link = random.pick(DATABASE_LINKS.slice(1));
+        await during(
+          `stall ${link}`,
+          2_500,
+          () => network.poison(link, { type: 'timeout', stream: 'downstream', timeout: 0 }),
+          async () => {
+            await network.cut(link);
+            await network.heal(link);
+          },
+        );
+      }
+    },
+  },
+  {
+    id: 'F11',
+    title: "the api's two connections to PostgreSQL meet 200 requests at once",
+    atRisk: ['I14', 'I6'],
+    load: { orders: 20 },
+    async run(stage) {
+      const { system, random, experiment, place, note } = stage;
+      system.configure('api', { DATABASE_MAX_CONNECTIONS: '2' });
+      await restartAll(system, ['api']);
+      note('two connections, 200 requests at once');
+      const shape = { orders: 200, windowMs: 0, kinds: { crossing: 0, contested: 0, expiring: 30, at_once: 1 } };
+      await place(planOrders(shape, system.customers, random, `${experiment}-burst-${Date.now().toString(36)}`));
+      system.configure('api');
+      await restartAll(system, ['api']);
+    },
+  },
   {
     id: 'F12',
     title: 'Redis is emptied every second',
     atRisk: ['I1', 'I3', 'I5', 'I6'],
     async run({ system, windowMs, sleep, note }) {
-      const redis = new Redis(system.env['REDIS_URL'] ?? '');
-      const until = Date.now() + windowMs;
-      while (Date.now() < until) {
-        await redis.flushall();
-        note('flushall');
-        await sleep(1_000);
-      }
-      redis.disconnect();
+      await withRedis(system.env['REDIS_URL'] ?? '', async (redis) => {
+        for (const until = Date.now() + windowMs; Date.now() < until; ) {
+          await redis.flushall();
+          note('flushall');
+          await sleep(1_000);
+        }
+      });
+    },
+  },
+  {
+    id: 'F13',
+    title: 'Redis is killed, slow, and holds values of the wrong type',
+    atRisk: ['I3'],
+    async run({ system, during, sleep, note }) {
+      const links = ['api>redis', 'worker1>redis', 'worker2>redis'];
+      await during(
+        'Redis is slow',
+        4_000,
+        () =>
+          Promise.all(
+            links.map((link) =>
+              system.network.poison(link, { type: 'latency', stream: 'downstream', latency: 2_000, jitter: 500 }),
+            ),
+          ),
+        () => Promise.all(links.map((link) => system.network.heal(link))),
+      );
+      await during(
+        'Redis is down',
+        3_000,
+        () => system.services.kill('redis', 'SIGKILL'),
+        () => system.services.restart('redis'),
+      );
+      await sleep(1_000);
+      await withRedis(system.env['REDIS_URL'] ?? '', async (redis) => {
+        for (let round = 0; round < 8; round += 1) {
+          for (const key of await redis.keys('*')) {
+            await redis.del(key);
+            await redis.hset(key, 'wrong', 'type');
+          }
+          for (const pair of ['USDT.ethereum-USDC.ethereum', 'USD-EUR'])
+            await redis.set(`rate:${pair}`, '{"rate":"5000"');
+          note('wrong types');
+          await sleep(700);
+        }
+      });
     },
   },
 ];

@@ -104,6 +104,6 @@ function targetOf(kind: Kind, pair: typeof STABLES | typeof FIAT): string {
 }
 
 function cancelTime(kind: Kind, windowMs: number, random: Random): number | null {
-  if (kind === 'cancelled') return random.between(0, 8_000);
+  if (kind === 'cancelled') return random.between(0, windowMs / 2);
   return kind === 'contested' ? random.between(0, windowMs) : null;
 }

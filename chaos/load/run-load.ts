@@ -11,6 +11,8 @@ export interface LoadDeps {
   readonly history: History;
   readonly customers: readonly Customer[];
   readonly random: Random;
+  /** How long orders are placed for: those who watch theirs look about three times as long. */
+  readonly windowMs: number;
 }
 
 /** An order that was answered 201 or 200. */
@@ -62,9 +64,9 @@ async function live(
 
 /** Looks at the order a few times, and lets somebody else try to. */
 async function watch(deps: LoadDeps, orderId: string, plan: PlannedOrder, calls: CustomerCalls): Promise<void> {
-  const { random, customers } = deps;
+  const { random, customers, windowMs } = deps;
   for (let looks = random.between(1, 4); looks > 0; looks -= 1) {
-    await sleep(random.between(500, 6_000));
+    await sleep(random.between(300, windowMs / 3));
     await (random.chance(0.7) ? calls.read(orderId) : calls.events(orderId));
   }
   const stranger = customers.find(({ userId }) => userId !== plan.customer.userId);

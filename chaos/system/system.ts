@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createSimulatorControl, type SimulatorControl } from '../../simulator/control.ts';
 import { connectTemporal, loadTemporalSettings, type Temporal } from '../../src/clients/temporal.ts';
@@ -216,11 +216,4 @@ async function addCustomer(env: Record<string, string>, simulator: SimulatorCont
   await runProductCommand('admin', ['user', 'add', '--id', userId, ...args], env);
   const apiKey = await runProductCommand('admin', ['key', 'add', '--user', userId], env);
   return { userId, apiKey, accounts };
-}
-
-/** The processes of a service that was started here, its own children included. */
-export function pidsUnder(pid: number): number[] {
-  const tasks = `/proc/${pid}/task/${pid}/children`;
-  const children = readFileSync(tasks, 'utf8').trim().split(' ').filter(Boolean).map(Number);
-  return [pid, ...children.flatMap(pidsUnder)];
 }

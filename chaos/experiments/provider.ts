@@ -1,0 +1,176 @@
+// Conduit answers wrongly, late, twice or not at all.
+import type { FaultRuleInput } from '../../simulator/faults/rules.ts';
+import type { ProcessName } from '../system/fleet.ts';
+import type { Experiment, Stage } from './experiment.ts';
+
+type Operation = 'orders.create' | 'orders.execute';
+type Match = NonNullable<FaultRuleInput['match']>;
+
+/** The effect is done, and the reply says something else or nothing. */
+function lostReplies(operation: Operation, probability: number): FaultRuleInput[] {
+  const match = { operation, probability: probability / 6, times: 'always' } as const;
+  return [
+    { match, action: { problem: { code: 'INTERNAL_ERROR', status: 500, when: 'after' } } },
+    { match, action: { html: { status: 502, when: 'after' } } },
+    { match, action: { hang: 'after' } },
+    { match, action: { truncate: 'reset' } },
+    { match, action: { truncate: 'end' } },
+    { match, action: { html: { status: 200, when: 'after' } } },
+  ];
+}
+
+/** Nothing is done, and the reply does not say so. */
+function lostRequests(operation: Operation, probability: number): FaultRuleInput[] {
+  const match = { operation, probability: probability / 3, times: 'always' } as const;
+  return [
+    { match, action: { html: { status: 503, when: 'before' } } },
+    { match, action: { drop: 'before' } },
+    { match, action: { hang: 'before' } },
+  ];
+}
+
+const problem = (operation: Match['operation'], code: string, probability: number): FaultRuleInput => ({
+  match: { operation, probability, times: 'always' },
+  action: { problem: { code } },
+});
+
+/** Arms the rules for as long as orders are placed, and counts what struck. */
+async function under(stage: Stage, rules: readonly FaultRuleInput[], meanwhile?: () => Promise<void>): Promise<void> {
+  const { simulator } = stage.system;
+  await simulator.armFault(...rules);
+  await meanwhile?.();
+  await stage.sleep(stage.windowMs + 4_000);
+  for (const { action, hits } of await simulator.faults())
+    for (let hit = 0; hit < hits; hit += 1) stage.note(Object.keys(action).join('+'), { action });
+  await simulator.clearFaults();
+}
+
+/** Kills whichever worker has an unresolved send, before it can look. */
+async function killAfterSends(stage: Stage, times: number): Promise<void> {
+  stage.system.desk.arm(
+    'S9',
+    async ({ process }) => {
+      const downMs = stage.random.between(0, 3_000);
+      stage.note('kill before the retry', { process, downMs });
+      await stage.system.fleet.crash(process as ProcessName, downMs);
+    },
+    { times },
+  );
+}
+
+export const PROVIDER_EXPERIMENTS: readonly Experiment[] = [
+  {
+    id: 'F19',
+    title: 'creates take effect and their replies are lost or nonsense',
+    atRisk: ['I1'],
+    run: (stage) => under(stage, [...lostReplies('orders.create', 0.5), ...lostRequests('orders.create', 0.2)]),
+  },
+  {
+    id: 'F20',
+    title: 'executes take effect and their replies are lost or nonsense',
+    atRisk: ['I1', 'I7'],
+    run: (stage) => under(stage, [...lostReplies('orders.execute', 0.3), ...lostRequests('orders.execute', 0.2)]),
+  },
+  {
+    id: 'F21',
+    title: 'as F20, the worker dies before it can ask, and Conduit forgets keys after 5 s',
+    atRisk: ['I1'],
+    async run(stage) {
+      await stage.system.simulator.setKnobs({ idempotencyWindowMs: 5_000 * stage.timeScale });
+      await under(stage, [...lostReplies('orders.execute', 0.4), ...lostRequests('orders.execute', 0.2)], () =>
+        killAfterSends(stage, 4),
+      );
+    },
+  },
+  {
+    id: 'F22',
+    title: 'as F20, and look-ups fail for ten minutes',
+    atRisk: ['I1'],
+    async run(stage) {
+      const down: FaultRuleInput[] = ['orders.get' as const, 'orders.list' as const].map((operation) => ({
+        match: { operation, times: 'always' },
+        action: { html: { status: 503, when: 'before' } },
+      }));
+      const ids = await stage.system.simulator.armFault(...down);
+      stage.note('no look-ups', { rules: ids.length });
+      await stage.system.simulator.armFault(
+        ...lostReplies('orders.execute', 0.4),
+        ...lostRequests('orders.execute', 0.2),
+      );
+      await stage.sleep(600_000 / stage.timeScale);
+    },
+  },
+  {
+    id: 'F23',
+    title: 'half of all calls are answered 429, with and without Retry-After',
+    atRisk: ['I13', 'I2'],
+    run: (stage) =>
+      under(stage, [
+        { match: { probability: 0.2, times: 'always' }, action: { rateLimited: { retryAfterSeconds: 1 } } },
+        { match: { probability: 0.15, times: 'always' }, action: { rateLimited: { retryAfterSeconds: 2 } } },
+        { match: { probability: 0.05, times: 'always' }, action: { rateLimited: { retryAfterSeconds: 3 } } },
+        { match: { probability: 0.2, times: 'always' }, action: { rateLimited: { retryAfterSeconds: null } } },
+      ]),
+  },
+  {
+    id: 'F24',
+    title: 'quotes are slow and short-lived: options expire between check and use',
+    atRisk: ['I3', 'I4'],
+    async run(stage) {
+      const { simulator } = stage.system;
+      await simulator.setKnobs({ quoteTtlMs: 45_000 });
+      await under(stage, [
+        {
+          match: { operation: 'quotes.create', probability: 0.5, times: 'always' },
+          action: { delay: { afterMs: [0, 20_000 / stage.timeScale] } },
+        },
+        {
+          match: { operation: 'orders.create', probability: 0.3, times: 'always' },
+          action: { delay: { arrivalMs: [0, 20_000 / stage.timeScale] } },
+        },
+      ]);
+      await simulator.setKnobs({ quoteTtlMs: 300_000 });
+    },
+  },
+  {
+    id: 'F25',
+    title: 'every tenth call is refused by a code of its operation',
+    atRisk: ['I2', 'I1'],
+    run: (stage) =>
+      under(stage, [
+        problem('orders.create', 'QUOTE_EXPIRED', 0.1),
+        problem('orders.create', 'QUOTE_ALREADY_USED', 0.1),
+        problem('quotes.create', 'RATE_UNAVAILABLE', 0.1),
+        problem('orders.execute', 'INSUFFICIENT_FUNDS', 0.1),
+      ]),
+  },
+  {
+    id: 'F26',
+    title: 'orders are locked worse than their option was quoted',
+    atRisk: ['I3'],
+    run: (stage) =>
+      under(stage, [
+        {
+          match: { operation: 'orders.create', probability: 0.5, times: 'always' },
+          action: { worseLock: { bps: 300 } },
+        },
+      ]),
+  },
+  {
+    id: 'F38',
+    title: 'requests reach Conduit, replies do not reach us',
+    atRisk: ['I1'],
+    async run({ system, during, sleep, timeScale }) {
+      const link = 'workers>conduit';
+      for (let round = 0; round < 3; round += 1) {
+        await sleep(2_500);
+        await during(
+          'replies are lost',
+          40_000 / timeScale,
+          () => system.network.poison(link, { type: 'timeout', stream: 'downstream', timeout: 0 }),
+          () => system.network.heal(link),
+        );
+      }
+    },
+  },
+];
