@@ -7,13 +7,12 @@ import { LOCAL_DIR, ROOT } from '../stack/paths.ts';
 import { createProgress, seconds } from '../stack/progress.ts';
 import { runMain, untilAskedToStop } from '../stack/shutdown.ts';
 import { chosen, EXPERIMENTS, grouped } from './experiments/catalogue.ts';
-import { keepResult, type Result, runExperiments } from './experiments/run-experiment.ts';
+import { brokenOff, keepResult, type Result, type RunOptions, runExperiments } from './experiments/run-experiment.ts';
 import { HELP, type Options, readChaosOptions } from './options.ts';
 import { markdownPage, type NotRun, summaryLine, textTable } from './report/table.ts';
 import { type System, startSystem } from './system/system.ts';
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
-const DIR = join(LOCAL_DIR, 'chaos');
 
 async function main(): Promise<number> {
   const options = readChaosOptions();
@@ -31,34 +30,37 @@ async function main(): Promise<number> {
 async function run(options: Options, stops: (() => Promise<void>)[]): Promise<{ code: number }> {
   const beganAt = performance.now();
   const tools = await prepareFaultTools(createProgress());
-  const name = options.mode === 'only' ? 'only' : options.mode;
-  const file = join(DIR, `${name}.jsonl`);
-  mkdirSync(DIR, { recursive: true });
+  const dir = join(LOCAL_DIR, 'chaos', options.build ?? options.mode);
   // Only the long run is worth going on with.
-  if (options.mode !== 'all' || options.fresh) rmSync(file, { force: true });
+  if (options.mode !== 'all' || options.fresh) rmSync(dir, { recursive: true, force: true });
+  mkdirSync(dir, { recursive: true });
+  const file = join(dir, 'results.jsonl');
   const results = earlier(file);
-  const { runnable, notRun } = chosen(options, tools);
+  const { runnable, notRun } = await chosen(options, tools, dir);
   const todo = options.seeds.flatMap((seed) =>
     grouped(
-      runnable.filter(({ id }) => !results.some((done) => done.id === id && done.seed === seed)),
+      runnable.filter(({ id }) => !results.some((it) => it.id === id && it.seed === seed)),
       options,
     ).map((experiments) => ({ seed, experiments })),
   );
   if (results.length > 0) say(`${results.length} results of an earlier run are kept; --fresh begins anew.`);
   const count = todo.reduce((sum, { experiments }) => sum + experiments.length, 0);
-  say(`${count} experiments, seed ${options.seeds.join(', ')}. Evidence: ${DIR}`);
+  say(`${count} experiments, seed ${options.seeds.join(', ')}. Evidence: ${dir}`);
 
   let system: System | null = null;
   let done = 0;
   for (const { seed, experiments } of todo) {
-    system ??= await bringUp(options, tools, stops);
-    const news = await runExperiments(system, experiments, {
+    system ??= await bringUp(options, tools, dir, stops);
+    const runOptions: RunOptions = {
       seed,
       timeScale: options.timeScale,
       isQuick: options.mode === 'quick',
-      dir: join(DIR, `${experiments.length > 1 ? 'seams' : experiments[0]?.id}-${seed}`),
+      dir: join(dir, `${experiments.length > 1 ? 'quick' : experiments[0]?.id}-${seed}`),
       ...(options.orders === undefined ? {} : { orders: options.orders }),
-    });
+    };
+    const news = await runExperiments(system, experiments, runOptions).catch((error: unknown) =>
+      experiments.map((it) => brokenOff(it, runOptions, error)),
+    );
     for (const result of news) {
       done += 1;
       results.push(result);
@@ -72,15 +74,20 @@ async function run(options: Options, stops: (() => Promise<void>)[]): Promise<{ 
     }
   }
   say(`\n${textTable(results, notRun)}\n`);
-  publish(options, results, notRun);
+  publish(options, dir, results, notRun);
   say(`Done in ${seconds(beganAt)}.`);
   say(summaryLine(results));
   return { code: results.some(({ violations, rested }) => violations.length > 0 || !rested) ? 1 : 0 };
 }
 
-async function bringUp(options: Options, tools: FaultTools, stops: (() => Promise<void>)[]): Promise<System> {
-  const dir = join(DIR, 'system');
-  rmSync(dir, { recursive: true, force: true });
+async function bringUp(
+  options: Options,
+  tools: FaultTools,
+  runDir: string,
+  stops: (() => Promise<void>)[],
+): Promise<System> {
+  // One folder a start: its logs stay beside the evidence.
+  const dir = join(runDir, `system-${Date.now().toString(36)}`);
   const { toxiproxy, faketime } = tools;
   if (typeof toxiproxy !== 'string')
     throw new SetupError(`Toxiproxy carries every connection of a run: ${toxiproxy.lacking}`);
@@ -112,8 +119,8 @@ function lineOf(result: Result, count: string): string {
 }
 
 /** The JSON beside the evidence; the page of the long run, which is the one that is published. */
-function publish(options: Options, results: readonly Result[], notRun: readonly NotRun[]): void {
-  writeFileSync(join(DIR, `${options.mode}.json`), `${JSON.stringify({ results, notRun }, null, 2)}\n`);
+function publish(options: Options, dir: string, results: readonly Result[], notRun: readonly NotRun[]): void {
+  writeFileSync(join(dir, 'results.json'), `${JSON.stringify({ results, notRun }, null, 2)}\n`);
   if (options.mode !== 'all') return;
   const seeds = [...new Set(results.map(({ seed }) => seed))];
   const about = `\`npm run chaos -- --all --seeds ${Math.max(...seeds)}\`, waits divided by ${options.timeScale}, on two cores.`;
@@ -123,7 +130,10 @@ function publish(options: Options, results: readonly Result[], notRun: readonly 
 function earlier(file: string): Result[] {
   if (!existsSync(file)) return [];
   const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean);
-  return lines.map((line) => JSON.parse(line) as Result);
+  const results = lines.map((line) => JSON.parse(line) as Result);
+  // What failed is run again; of an experiment that ran twice the later result counts.
+  const newest = new Map(results.map((result) => [`${result.id} ${result.seed}`, result]));
+  return [...newest.values()].filter(({ violations, rested }) => violations.length === 0 && rested);
 }
 
 function tell(text: string): number {

@@ -52,6 +52,8 @@ export type Services = {
   /** Whether the service, which was started here, has a process. */
   isRunning(name: ServiceName): boolean;
   pidOf(name: ServiceName): number;
+  /** Resolves when the process of a service that was started here is gone. */
+  untilEnded(name: ServiceName): Promise<void>;
   /** Sends a signal to a service that was started here; its end is then no crash. */
   kill(name: ServiceName, signal: NodeJS.Signals): Promise<void>;
   /** Stops the service if it runs and starts it on the same port and data. */
@@ -155,6 +157,7 @@ function runningServices(
     isOurs: (name) => children.has(name),
     isRunning: (name) => childOf(name).isRunning(),
     pidOf: (name) => childOf(name).pid,
+    untilEnded: async (name) => void (await childOf(name).exited),
     async kill(name, signal) {
       childOf(name).kill(signal);
       if (signal === 'SIGKILL') await childOf(name).exited;

@@ -119,7 +119,6 @@ export interface Meta {
   readonly recoveryMs: number | null;
   readonly secrets: readonly string[];
   readonly accounts: readonly string[];
-  readonly logFiles: readonly string[];
   /** The experiment itself put code in place that could not follow; what counts is that all ended after it. */
   readonly breaksReplay?: true;
   /** What the experiment cannot be held to, with its reason; see the experiment's own words. */

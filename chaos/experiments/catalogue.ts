@@ -2,44 +2,105 @@ import { SetupError } from '../../stack/errors.ts';
 import type { FaultTools } from '../../stack/fault-tools.ts';
 import type { Options } from '../options.ts';
 import type { NotRun } from '../report/table.ts';
+import { CLOCK_EXPERIMENTS } from './clocks.ts';
+import { CONTEST_EXPERIMENTS } from './contests.ts';
 import type { Experiment } from './experiment.ts';
+import { canMount, LIMIT_EXPERIMENTS } from './limits.ts';
+import { MARKET_EXPERIMENTS } from './market.ts';
+import { MESSAGE_EXPERIMENTS } from './messages.ts';
+import { randomMix } from './mix.ts';
+import { OPERATOR_EXPERIMENTS } from './operators.ts';
 import { PROCESS_EXPERIMENTS } from './processes.ts';
 import { PROVIDER_EXPERIMENTS } from './provider.ts';
 import { SEAM_EXPERIMENTS } from './seams.ts';
 import { STORE_EXPERIMENTS } from './stores.ts';
 
+const FAULT_EXPERIMENTS: readonly Experiment[] = [
+  ...PROCESS_EXPERIMENTS,
+  ...STORE_EXPERIMENTS,
+  ...MESSAGE_EXPERIMENTS,
+  ...PROVIDER_EXPERIMENTS,
+  ...MARKET_EXPERIMENTS,
+  ...CLOCK_EXPERIMENTS,
+  ...CONTEST_EXPERIMENTS,
+  ...OPERATOR_EXPERIMENTS,
+  ...LIMIT_EXPERIMENTS,
+].toSorted((a, b) => a.id.localeCompare(b.id));
+
+/** What the mix draws from: what is short by itself, and leaves settings of processes alone. */
+const MIXED = [
+  'F01',
+  'F02',
+  'F05',
+  'F06',
+  'F07',
+  'F09',
+  'F10',
+  'F12',
+  'F13',
+  'F14',
+  'F19',
+  'F20',
+  'F21',
+  'F23',
+  'F25',
+  'F26',
+  'F35',
+  'F37',
+  'F38',
+];
+const IN_MIX = FAULT_EXPERIMENTS.filter(({ id }) => MIXED.includes(id));
+const MIX_MINUTES = 3;
+
 export const EXPERIMENTS: readonly Experiment[] = [
   ...SEAM_EXPERIMENTS,
-  ...[...PROCESS_EXPERIMENTS, ...STORE_EXPERIMENTS, ...PROVIDER_EXPERIMENTS].toSorted((a, b) =>
-    a.id.localeCompare(b.id),
-  ),
+  ...FAULT_EXPERIMENTS,
+  randomMix(MIX_MINUTES, IN_MIX),
+];
+
+/** Of the list of faults, what has no feature to break yet. */
+const WITHOUT_FEATURE: readonly NotRun[] = [
+  { id: 'F36', title: "a customer's webhook endpoint misbehaves", why: 'there are no webhooks to customers yet' },
+  {
+    id: 'S14',
+    title: "a customer's webhook is delivered and not marked",
+    why: 'there are no webhooks to customers yet',
+  },
 ];
 
 const QUICK = ['F12', 'F16', 'F19', 'F20', 'F21', 'F31', 'F40'];
 
 /** The experiments that the options ask for, and those among them that this machine lacks something for. */
-export function chosen(options: Options, tools: FaultTools): { runnable: Experiment[]; notRun: NotRun[] } {
+export async function chosen(
+  options: Options,
+  tools: FaultTools,
+  dir: string,
+): Promise<{ runnable: Experiment[]; notRun: NotRun[] }> {
+  if (options.mode === 'minutes') return { runnable: [randomMix(options.minutes, IN_MIX)], notRun: [] };
   const asked = EXPERIMENTS.filter(({ id }) => {
     if (options.mode === 'only') return options.ids.includes(id);
     return options.mode === 'quick' ? id.startsWith('S') || QUICK.includes(id) : true;
   });
   const unknown = options.ids.filter((id) => !EXPERIMENTS.some((it) => it.id === id));
   if (unknown.length > 0) throw new SetupError(`there is no experiment ${unknown.join(', ')}; --list names them`);
-  const lacks = (it: Experiment) =>
-    it.needs?.includes('faketime') && typeof tools.faketime !== 'string' ? tools.faketime.lacking : null;
+  const mount = asked.some(({ needs }) => needs?.includes('mount')) ? await canMount(dir) : null;
+  const faketime = typeof tools.faketime === 'string' ? null : tools.faketime.lacking;
+  const lacks = ({ needs = [] }: Experiment) =>
+    (needs.includes('faketime') ? faketime : null) ?? (needs.includes('mount') ? mount : null);
   return {
     runnable: asked.filter((it) => lacks(it) === null),
-    notRun: asked.flatMap((it) => {
-      const why = lacks(it);
-      return why === null ? [] : [{ id: it.id, title: it.title, why }];
-    }),
+    notRun: [
+      ...asked.flatMap((it) => {
+        const why = lacks(it);
+        return why === null ? [] : [{ id: it.id, title: it.title, why }];
+      }),
+      ...(options.mode === 'all' ? WITHOUT_FEATURE : []),
+    ],
   };
 }
 
-/** Which experiments are judged together: the seams of a quick run, one after another in one running system. */
+/** Which experiments are judged together: those of a quick run, one after another in one running system. */
 export function grouped(experiments: readonly Experiment[], options: Options): Experiment[][] {
   if (options.mode !== 'quick') return experiments.map((it) => [it]);
-  const seams = experiments.filter(({ id }) => id.startsWith('S'));
-  const others = experiments.filter(({ id }) => !id.startsWith('S'));
-  return [seams, ...others.map((it) => [it])].filter((group) => group.length > 0);
+  return experiments.length > 0 ? [[...experiments]] : [];
 }

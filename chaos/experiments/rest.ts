@@ -8,6 +8,8 @@ import type { Stage } from './experiment.ts';
 /** What the design gives an order after its expiry or after the faults, and then some for the last writes. */
 const REST_AFTER_MS = 100_000;
 const POLL_MS = 500;
+/** Polls between two passes over the orphans that we ask for. */
+const ORPHANS_EVERY = 8;
 
 /** The knobs of the simulator as every experiment finds them. */
 const KNOBS = {
@@ -27,6 +29,7 @@ export async function keepUp({ system: { desk, fleet, simulator } }: Stage): Pro
     await fleet.start(name);
   }
   await simulator.clearFaults();
+  await simulator.setKnobs(KNOBS);
 }
 
 /** Takes back everything that an experiment may have broken, as its operators would: what is paused by hand is resumed by hand. */
@@ -85,6 +88,11 @@ async function openRuns({ client, call }: System['temporal']): Promise<number> {
   return (await call(() => client.workflow.count(query))).count;
 }
 
+/** The schedule's next pass, now: an operator's button. By itself it comes every half minute, which no law waits for. */
+async function lookAfterOrphans({ client, call }: System['temporal']): Promise<void> {
+  await call(() => client.schedule.getHandle('orphans').trigger()).catch(() => {});
+}
+
 /** Waits until every order and its run have ended and no orphan is open; false when that did not come in time. */
 export async function untilRested(
   { db, temporal }: System,
@@ -95,7 +103,8 @@ export async function untilRested(
   const [last] = await db<{ expiry: number | null }[]>`
     select max(expires_at) as expiry from orders where order_id = any(${ids}::uuid[])`;
   const giveUpAt = Math.max(healedAt, last?.expiry ?? 0) + REST_AFTER_MS;
-  for (;;) {
+  for (let polls = 0; ; polls += 1) {
+    if (polls % ORPHANS_EVERY === 0) await lookAfterOrphans(temporal);
     const [row] = await db<{ open: number }[]>`
       select (select count(*) from orders where order_id = any(${ids}::uuid[]) and closed_at is null)::int
         + (select count(*) from transactions where order_id = any(${ids}::uuid[])

@@ -1,7 +1,8 @@
-import { appendFileSync, mkdirSync } from 'node:fs';
+import { appendFileSync, mkdirSync, rmSync } from 'node:fs';
 import { judge, outcomesIn, type Verdict } from '../checker/judge.ts';
 import { exportEvidence, writeMeta } from '../evidence/export.ts';
 import { type History, openHistory, type Turn } from '../evidence/history.ts';
+import { exportLogs, markLogs } from '../evidence/logs.ts';
 import { type LoadShape, planOrders } from '../load/plan.ts';
 import type { System } from '../system/system.ts';
 import type { Experiment, Stage } from './experiment.ts';
@@ -44,10 +45,12 @@ export async function runExperiments(
   options: RunOptions,
 ): Promise<Result[]> {
   const { seed, dir, timeScale } = options;
+  rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true });
   const history = openHistory(dir);
   const beganAt = Date.now();
   const afterSeq = await lastSeq(system);
+  const logMark = markLogs(system.fleet.logFiles);
   let stage: Stage | null = null;
   for (const experiment of experiments) {
     if (stage) await keepUp(stage);
@@ -67,6 +70,7 @@ export async function runExperiments(
   turn(rested ? 'rested' : 'gave_up');
 
   await exportEvidence(system, dir, { orderIds, since: beganAt, afterSeq });
+  await exportLogs(dir, system.fleet.logFiles, logMark);
   const breaksReplay = experiments.some((it) => it.breaksReplay) || undefined;
   const experimentsRun = experiments.map(({ id }) => id);
   await writeMeta(
@@ -94,12 +98,31 @@ export async function runExperiments(
   }));
 }
 
+/** The result of an experiment that could not be carried through: nothing was shown by it, which is no success. */
+export function brokenOff({ id, title }: Experiment, { seed, dir }: RunOptions, error: unknown): Result {
+  const text = `the experiment broke off: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+  const violations = [{ invariant: 'I14' as const, orderId: null, text }];
+  return {
+    id,
+    title,
+    seed,
+    dir,
+    violations,
+    orders: 0,
+    outcomes: {},
+    faults: 0,
+    recoveryMs: null,
+    rested: false,
+    seconds: 0,
+  };
+}
+
 /** Load, market and faults of one experiment, until all three are done. */
 async function act(system: System, experiment: Experiment, history: History, options: RunOptions): Promise<Stage> {
   const { id, title } = experiment;
   const { seed, timeScale, isQuick, orders } = options;
   const usual = isQuick ? QUICK_LOAD : LOAD;
-  const shape = { ...usual, ...(orders === undefined ? {} : { orders }), ...experiment.load };
+  const shape = { ...usual, ...experiment.load, ...(orders === undefined ? {} : { orders }) };
   const stage = createStage({ system, experiment: id, history, seed, timeScale, isQuick, windowMs: shape.windowMs });
   await stage.market.away();
   // The api judges an order by a quote that may be an interval old: it shall see this market, not the last experiment's.
@@ -148,7 +171,7 @@ function acceptedIn(history: History): Map<string, string> {
 }
 
 function metaOf(system: System, turn: Record<string, unknown> & { timeScale: number }) {
-  const { settings, customers, secrets, fleet } = system;
+  const { settings, customers, secrets } = system;
   return {
     ...turn,
     sendMarginMs: Number(settings['SEND_MARGIN_SECONDS']) * 1_000,
@@ -156,7 +179,6 @@ function metaOf(system: System, turn: Record<string, unknown> & { timeScale: num
     refreshMs: Number(settings['RATE_REFRESH_SECONDS']) * 1_000,
     secrets,
     accounts: customers.flatMap(({ accounts }) => Object.values(accounts)),
-    logFiles: fleet.logFiles,
   };
 }
 

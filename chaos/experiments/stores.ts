@@ -1,24 +1,14 @@
 // What keeps the state: PostgreSQL, Redis, Temporal.
 import { Redis } from 'ioredis';
 import { planOrders } from '../load/plan.ts';
-import { pidsUnder } from '../system/pids.ts';
+import { signalService } from '../system/pids.ts';
 import type { Experiment, Stage } from './experiment.ts';
 import { restartAll } from './processes.ts';
 
 const DATABASE_LINKS = ['api>postgres', 'worker1>postgres', 'worker2>postgres', 'bridge1>postgres', 'bridge2>postgres'];
 
-/** PostgreSQL's processes put themselves in groups of their own: each is killed by its id. */
 async function killPostgres({ system, sleep }: Stage, downMs: number): Promise<void> {
-  const [main = 0, ...children] = pidsUnder(system.services.pidOf('postgres'));
-  const killed = system.services.kill('postgres', 'SIGKILL');
-  for (const pid of [main, ...children]) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // It went with its parent.
-    }
-  }
-  await killed;
+  await signalService(system.services, 'postgres', 'SIGKILL');
   await sleep(downMs);
   await system.services.restart('postgres');
 }
@@ -43,7 +33,7 @@ export const STORE_EXPERIMENTS: readonly Experiment[] = [
         await during(
           'Temporal is down',
           downMs / timeScale,
-          () => system.services.kill('temporal', 'SIGKILL'),
+          () => signalService(system.services, 'temporal', 'SIGKILL'),
           () => system.services.restart('temporal'),
         );
       }
@@ -145,7 +135,7 @@ export const STORE_EXPERIMENTS: readonly Experiment[] = [
       await during(
         'Redis is down',
         3_000,
-        () => system.services.kill('redis', 'SIGKILL'),
+        () => signalService(system.services, 'redis', 'SIGKILL'),
         () => system.services.restart('redis'),
       );
       await sleep(1_000);

@@ -15,6 +15,8 @@ export interface PlannedOrder {
   readonly repeats: number;
   /** Whether another body is tried under its key afterwards. */
   readonly triesOtherBody: boolean;
+  /** Whether somebody looks at it meanwhile. */
+  readonly isWatched: boolean;
 }
 
 export interface LoadShape {
@@ -60,6 +62,7 @@ export function planOrders(
       cancelAfterMs: cancelTime(kind, shape.windowMs, random),
       repeats: random.chance(0.2) ? random.between(1, 2) : 0,
       triesOtherBody: random.chance(0.1),
+      isWatched: true,
       body: bodyOf(pair, {
         // From twenty on the fixed fee does not keep an order from its target.
         amount: `${random.between(20, 200)}.${random.between(10, 99)}`,

@@ -58,7 +58,10 @@ async function live(
   const { orderId } = order;
   onPlaced(order);
   if (plan.triesOtherBody) await calls.create({ ...plan.body, amount: '7.77' }, 1);
-  await Promise.all([watch(deps, orderId, plan, calls), cancelInTime(deps.random, plan, calls, orderId)]);
+  await Promise.all([
+    plan.isWatched && watch(deps, orderId, plan, calls),
+    cancelInTime(deps.random, plan, calls, orderId),
+  ]);
   return order;
 }
 

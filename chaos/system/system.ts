@@ -37,7 +37,12 @@ export interface System {
   readonly secrets: readonly string[];
   readonly settings: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string>>;
+  readonly dir: string;
   readonly logDir: string;
+  /** The workflows, bundled. */
+  readonly bundle: string;
+  /** libfaketime, where this machine has it. */
+  readonly faketime: string | null;
   /** Other settings for a process, from its next start on; none puts it back. */
   configure(name: ProcessName, env?: Readonly<Record<string, string>>): void;
   stop(): Promise<void>;
@@ -79,7 +84,14 @@ function settingsFor(timeScale: number): Record<string, string> {
  * The whole system on this machine, for one run: every service and process a child of ours, every connection between them through
  * its own proxy.
  */
-export async function startSystem({ dir, toxiproxy, timeScale, tell, build }: SystemOptions): Promise<System> {
+export async function startSystem({
+  dir,
+  toxiproxy,
+  faketime,
+  timeScale,
+  tell,
+  build,
+}: SystemOptions): Promise<System> {
   const logDir = join(dir, 'logs');
   const dataDir = join(dir, 'data');
   mkdirSync(logDir, { recursive: true });
@@ -169,7 +181,10 @@ export async function startSystem({ dir, toxiproxy, timeScale, tell, build }: Sy
       apiUrl,
       settings,
       env,
+      dir,
       logDir,
+      bundle,
+      faketime: faketime ?? null,
       secrets: [env['CONDUIT_API_KEY'] ?? '', webhook.secret, ...customers.map(({ apiKey }) => apiKey)],
       configure: (name, other) => void (other ? own.set(name, other) : own.delete(name)),
       stop,

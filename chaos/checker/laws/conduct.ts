@@ -82,7 +82,8 @@ export function judgeSecrecy({ dir, meta, history }: Evidence): Violation[] {
     if (NOT_OURS.has(name)) continue;
     sweep(file, unwrapped(readFileSync(join(dir, file), 'utf8')), !MAY_HOLD_ACCOUNTS.has(name));
   }
-  for (const log of meta.logFiles.filter((file) => existsSync(file))) sweep(log, readFileSync(log, 'utf8'), true);
+  const logs = join(dir, 'logs');
+  for (const log of existsSync(logs) ? readdirSync(logs) : []) sweep(log, readFileSync(join(logs, log), 'utf8'), true);
   const errors = history
     .filter((entry) => entry.kind === 'operation')
     .map((entry) => JSON.stringify(entry.error ?? ''));

@@ -1,0 +1,175 @@
+// Customers against the clock: cancels and expiries at the moment of the crossing.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FIAT, STABLES, TARGETS } from '../load/market.ts';
+import { bodyOf, type PlannedOrder } from '../load/plan.ts';
+import type { PlacedOrder } from '../load/run-load.ts';
+import { untilAnswered } from '../load/run-load.ts';
+import type { Experiment, Stage } from './experiment.ts';
+
+const NO_LOAD = { orders: 0, windowMs: 1_000 };
+const stays = async () => {};
+
+/** Orders that wait for the market, placed now and all at once, which nobody watches. */
+function waiting(stage: Stage, count: number, expiresAt: (index: number) => number): PlannedOrder[] {
+  const { random, system, experiment } = stage;
+  return Array.from({ length: count }, (_, index) => {
+    const pair = random.chance(0.5) ? STABLES : FIAT;
+    const customer = random.pick(system.customers);
+    return {
+      customer,
+      placeAtMs: random.between(0, 200),
+      cancelAfterMs: null,
+      repeats: 0,
+      triesOtherBody: false,
+      isWatched: false,
+      body: bodyOf(pair, {
+        amount: `${random.between(20, 200)}.${random.between(10, 99)}`,
+        target_rate: TARGETS[pair],
+        idempotency_key: `${experiment}-${Date.now().toString(36)}-${random.between(0, 1e9)}`,
+        user_id: customer.userId,
+        expires_at: new Date(expiresAt(index)).toISOString(),
+      }),
+    };
+  });
+}
+
+async function untilWatching({ system }: Stage, orders: readonly PlacedOrder[]): Promise<void> {
+  const ids = orders.map(({ orderId }) => orderId);
+  for (let waitedMs = 0; waitedMs < 15_000; waitedMs += 100) {
+    const [row] = await system.db<{ accepted: number }[]>`
+      select count(*)::int as accepted from orders where order_id = any(${ids}::uuid[]) and status = 'accepted'`;
+    if (row?.accepted === 0) return;
+    await sleep(100);
+  }
+}
+
+/** When each order was permitted to execute, as its events say. */
+async function permitTimes({ system }: Stage, orders: readonly PlacedOrder[]): Promise<Map<string, number>> {
+  const ids = orders.map(({ orderId }) => orderId);
+  const rows = await system.db<{ orderId: string; occurredAt: number }[]>`
+    select order_id, occurred_at from order_events where order_id = any(${ids}::uuid[]) and event = 'execute_permitted'`;
+  return new Map(rows.map(({ orderId, occurredAt }) => [orderId, occurredAt]));
+}
+
+const GROUP = 20;
+
+export const CONTEST_EXPERIMENTS: readonly Experiment[] = [
+  {
+    id: 'F31',
+    title: 'cancels within 50 ms of the execute, in groups of twenty',
+    atRisk: ['I5'],
+    load: NO_LOAD,
+    moveMarket: stays,
+    async run(stage) {
+      const { market, random, note, isQuick, system } = stage;
+      const spreads: number[] = [];
+      // Where in the crossing the executes came the last time is where the cancels aim this time.
+      let aimMs = 600;
+      for (let round = 0; round < (isQuick ? 5 : 25); round += 1) {
+        await market.away();
+        const orders = await stage.place(waiting(stage, GROUP, () => Date.now() + 25_000));
+        await untilWatching(stage, orders);
+        const crossedAt = Date.now();
+        await market.cross();
+        const cancels = await Promise.all(
+          orders.map(async ({ orderId, calls }) => {
+            await sleep(Math.max(0, aimMs + random.between(-300, 300)));
+            const at = Date.now();
+            await untilAnswered(random, () => calls.cancel(orderId));
+            return { orderId, at };
+          }),
+        );
+        note('twenty cancels around a crossing', { round });
+        const permits = await permitTimes(stage, orders);
+        const offsets = [...permits.values()].map((at) => at - crossedAt).toSorted((a, b) => a - b);
+        aimMs = offsets[Math.floor(offsets.length / 2)] ?? Math.min(aimMs + 200, 2_000);
+        for (const { orderId, at } of cancels) {
+          const permitted = permits.get(orderId);
+          if (permitted !== undefined) spreads.push(Math.abs(at - permitted));
+        }
+      }
+      const close = spreads.filter((ms) => ms <= 50).length;
+      note('spread achieved', {
+        contested: spreads.length,
+        within50Ms: close,
+        medianMs: spreads.toSorted((a, b) => a - b)[spreads.length >> 1],
+      });
+      await system.simulator.clearFaults();
+    },
+  },
+  {
+    id: 'F32',
+    title: 'cancels straight after the 201, before there is a run',
+    atRisk: ['I5', 'I2'],
+    load: { ...NO_LOAD, orders: 10 },
+    async run(stage) {
+      const { system, random, during } = stage;
+      const bridges = ['bridge1', 'bridge2'] as const;
+      await during(
+        'no bridge',
+        3_000,
+        () => Promise.all(bridges.map((name) => system.fleet.kill(name))),
+        async () => {
+          const orders = await stage.place(waiting(stage, 30, () => Date.now() + 20_000));
+          await Promise.all(orders.map(({ orderId, calls }) => untilAnswered(random, () => calls.cancel(orderId))));
+          await Promise.all(bridges.map((name) => system.fleet.start(name)));
+        },
+      );
+    },
+  },
+  {
+    id: 'F33',
+    title: 'ten cancels of one order at once, at its expiry',
+    atRisk: ['I5', 'I8'],
+    load: NO_LOAD,
+    moveMarket: stays,
+    async run(stage) {
+      const { random, note } = stage;
+      const expiry = Date.now() + 14_000;
+      const orders = await stage.place(waiting(stage, 20, (index) => expiry + index * 40));
+      await Promise.all(
+        orders.map(async ({ orderId, calls, plan }) => {
+          await sleep(Date.parse(plan.body.expires_at) - Date.now() - 30);
+          await Promise.all(
+            Array.from({ length: 10 }, async () => {
+              await sleep(random.between(0, 60));
+              await untilAnswered(random, () => calls.cancel(orderId));
+            }),
+          );
+          note('ten cancels at the expiry', { orderId });
+        }),
+      );
+    },
+  },
+  {
+    id: 'F34',
+    title: 'orders expire at the moment of the crossing; all workers are dead at an expiry',
+    atRisk: ['I4', 'I2'],
+    load: NO_LOAD,
+    moveMarket: stays,
+    async run(stage) {
+      const { system, market, random, note, during } = stage;
+      const sendMarginMs = 1_000 * Number(system.settings['SEND_MARGIN_SECONDS']);
+      const crossing = Date.now() + 16_000;
+      const workers = ['worker1', 'worker2'] as const;
+      // Some expire at the crossing itself, some when the margin before their expiry begins there.
+      await stage.place([
+        ...waiting(stage, 15, () => crossing + random.between(0, 50)),
+        ...waiting(stage, 15, () => crossing + sendMarginMs + random.between(0, 1_500)),
+      ]);
+      await sleep(Math.max(0, crossing - Date.now()));
+      await market.cross();
+      note('crossing at the expiry');
+      await sleep(3_000);
+      await market.away();
+      const expiry = Date.now() + 12_000;
+      await stage.place(waiting(stage, 15, () => expiry + random.between(0, 50)));
+      await during(
+        'no worker',
+        Math.max(0, expiry + 3_000 - Date.now()),
+        () => Promise.all(workers.map((name) => system.fleet.kill(name))),
+        () => Promise.all(workers.map((name) => system.fleet.start(name))),
+      );
+    },
+  },
+];

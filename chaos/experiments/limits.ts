@@ -1,0 +1,107 @@
+// Full disks, many orders, and everything at random.
+import { existsSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { runCommand } from '../../stack/run-command.ts';
+import type { Experiment, Stage } from './experiment.ts';
+import { restartAll } from './processes.ts';
+
+const BALLAST_LEAVES = 256 * 1_024;
+const MOUNT_TIMEOUT_MS = 60_000;
+
+/** PostgreSQL's data on a small volume of its own, which can be filled. */
+async function onSmallVolume(stage: Stage, work: (fill: () => void, free: () => void) => Promise<void>): Promise<void> {
+  const { services } = stage.system;
+  const home = await postgresDir(stage);
+  const aside = `${home}.aside`;
+  const run = (command: string, ...args: string[]) => runCommand(command, args, { timeoutMs: MOUNT_TIMEOUT_MS });
+  const ballast = join(home, 'ballast');
+  await services.kill('postgres', 'SIGINT');
+  await services.untilEnded('postgres');
+  await run('cp', '-a', home, aside);
+  const { stdout } = await run('du', '-sm', home);
+  const owner = (await run('stat', '-c', '%u:%g', home)).stdout.trim();
+  await run('mount', '-t', 'tmpfs', '-o', `size=${Number.parseInt(stdout, 10) + 64}m,mode=0700`, 'tmpfs', home);
+  try {
+    await run('cp', '-a', `${aside}/.`, home);
+    await run('chown', owner, home);
+    await services.restart('postgres');
+    const fill = () => {
+      const { bavail, bsize } = statfsSync(home);
+      writeFileSync(ballast, Buffer.alloc(Math.max(0, bavail * bsize - BALLAST_LEAVES)));
+    };
+    await work(fill, () => rmSync(ballast, { force: true }));
+  } finally {
+    rmSync(ballast, { force: true });
+    await services.kill('postgres', 'SIGINT');
+    await services.untilEnded('postgres');
+    await run('rm', '-rf', aside);
+    await run('cp', '-a', home, aside);
+    await run('umount', home);
+    await run('rm', '-rf', home);
+    await run('mv', aside, home);
+    await services.restart('postgres');
+  }
+}
+
+/** Where PostgreSQL says that it keeps its data. */
+async function postgresDir({ system }: Stage): Promise<string> {
+  const [row] = await system.db<{ dir: string }[]>`select current_setting('data_directory') as dir`;
+  if (!row) throw new Error('a select without a table returned no row');
+  return row.dir;
+}
+
+export const LIMIT_EXPERIMENTS: readonly Experiment[] = [
+  {
+    id: 'F43',
+    title: "PostgreSQL's volume is full",
+    atRisk: ['I2', 'I7'],
+    needs: ['mount'],
+    load: { windowMs: 24_000 },
+    async run(stage) {
+      await onSmallVolume(stage, async (fill, free) => {
+        await stage.sleep(2_000);
+        for (let round = 0; round < 2; round += 1) {
+          await stage.during('the volume is full', 4_000, fill, free);
+          await stage.sleep(4_000);
+        }
+      });
+    },
+  },
+  {
+    id: 'F44',
+    title: 'many waiting orders, a worker that caches a hundred, and its restart',
+    atRisk: ['I14'],
+    async run(stage) {
+      const { system } = stage;
+      for (const name of ['worker1', 'worker2'] as const) system.configure(name, { MAX_CACHED_WORKFLOWS: '100' });
+      await restartAll(system, ['worker1', 'worker2']);
+      await stage.sleep(stage.windowMs);
+      stage.note('restart with evicted runs');
+      await restartAll(system, ['worker1', 'worker2']);
+      for (const name of ['worker1', 'worker2'] as const) system.configure(name);
+    },
+    load: {
+      orders: 500,
+      windowMs: 25_000,
+      kinds: { crossing: 5, contested: 0, at_once: 0, expiring: 0, cancelled: 95 },
+      expiresInMs: [60_000, 70_000],
+    },
+  },
+];
+
+/** Whether this user may mount a volume. */
+export async function canMount(dir: string): Promise<string | null> {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0)
+    return 'a small volume can only be mounted by root on Linux';
+  const at = join(dir, 'mount-probe');
+  try {
+    await runCommand('mkdir', ['-p', at], { timeoutMs: MOUNT_TIMEOUT_MS });
+    await runCommand('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', at], { timeoutMs: MOUNT_TIMEOUT_MS });
+    await runCommand('umount', [at], { timeoutMs: MOUNT_TIMEOUT_MS });
+    return null;
+  } catch {
+    return 'this machine does not let us mount a small volume';
+  } finally {
+    if (existsSync(at)) rmSync(at, { recursive: true, force: true });
+  }
+}

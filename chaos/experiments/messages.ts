@@ -1,0 +1,176 @@
+// Pub/Sub and what it carries: lost, late, twice, shuffled, unreadable.
+import { PubSub } from '@google-cloud/pubsub';
+import { orderWorkflowId } from '../../src/workflows/messages.ts';
+import { signalService } from '../system/pids.ts';
+import type { Experiment, Stage } from './experiment.ts';
+import { restartAll } from './processes.ts';
+
+const BRIDGES = ['bridge1', 'bridge2'] as const;
+/** Longer than the bridge leases a message for. */
+const LONGER_THAN_A_LEASE_MS = 25_000;
+
+/** A publisher of our own, past every proxy. */
+async function withPubsub<T>({ system }: Stage, work: (pubsub: PubSub) => Promise<T>): Promise<T> {
+  const { PUBSUB_EMULATOR_HOST: apiEndpoint = '', PUBSUB_PROJECT_ID: projectId = '' } = system.env;
+  const pubsub = new PubSub({ projectId, apiEndpoint, emulatorMode: true });
+  try {
+    return await work(pubsub);
+  } finally {
+    await pubsub.close();
+  }
+}
+
+const publish = (stage: Stage, topic: string, ...messages: readonly (Buffer | object)[]) =>
+  withPubsub(stage, async (pubsub) => {
+    for (const message of messages) {
+      const data = Buffer.isBuffer(message) ? message : Buffer.from(JSON.stringify(message));
+      // One that the broker itself refuses for its size never reaches a bridge.
+      await pubsub
+        .topic(topic)
+        .publishMessage({ data })
+        .catch(() => {});
+    }
+  });
+
+/** The reasons with which messages were parked since. */
+const parked = (stage: Stage, topic: string) =>
+  withPubsub(stage, async (pubsub) => {
+    const reasons: string[] = [];
+    const subscription = pubsub.subscription(`${topic}.dead-letter.hold`);
+    subscription.on('message', (message) => {
+      reasons.push(message.attributes['reason'] ?? 'none');
+      message.ack();
+    });
+    subscription.on('error', () => {});
+    await stage.sleep(3_000);
+    await subscription.close();
+    return reasons;
+  });
+
+const MALFORMED = [
+  Buffer.from('no json at all {'),
+  Buffer.from([0xff, 0xfe, 0x00]),
+  { v: 1, order_id: 42 },
+  { v: 1 },
+  { v: 99, order_id: '00000000-0000-4000-8000-000000000000' },
+  { v: 1, order_id: '00000000-0000-4000-8000-000000000000' },
+  Buffer.alloc(9_000_000, 'x'),
+];
+
+export const MESSAGE_EXPERIMENTS: readonly Experiment[] = [
+  {
+    id: 'F14',
+    title: 'the Pub/Sub emulator is killed: topics, subscriptions and messages are gone',
+    atRisk: ['I2', 'I14'],
+    async run({ system, sleep, during, random }) {
+      for (let round = 0; round < 2; round += 1) {
+        await sleep(random.between(2_000, 5_000));
+        await during(
+          'Pub/Sub is gone',
+          random.between(0, 3_000),
+          () => signalService(system.services, 'pubsub', 'SIGKILL'),
+          () => system.services.restart('pubsub'),
+        );
+      }
+    },
+  },
+  {
+    id: 'F15',
+    title: 'the emulator freezes for longer than a message is leased, and resumes',
+    atRisk: ['I1'],
+    async run({ system, sleep, during }) {
+      await sleep(4_000);
+      await during(
+        'Pub/Sub is frozen',
+        LONGER_THAN_A_LEASE_MS,
+        () => signalService(system.services, 'pubsub', 'SIGSTOP'),
+        () => signalService(system.services, 'pubsub', 'SIGCONT'),
+      );
+    },
+  },
+  {
+    id: 'F16',
+    title: 'every message comes one to five times, shuffled and late',
+    atRisk: ['I1', 'I8'],
+    async run({ system, timeScale, windowMs, sleep, note }) {
+      for (const name of BRIDGES) system.configure(name, { CHAOS_SHUFFLE_MS: String(30_000 / timeScale) });
+      await restartAll(system, BRIDGES);
+      note('messages are shuffled');
+      await sleep(windowMs + 4_000);
+      for (const name of BRIDGES) system.configure(name);
+      await restartAll(system, BRIDGES);
+    },
+  },
+  {
+    id: 'F17',
+    title: 'messages that nobody can read',
+    atRisk: ['I2', 'I11'],
+    async run(stage) {
+      await stage.sleep(2_000);
+      for (const topic of ['order-checks', 'order-changes', 'conduit-events']) {
+        await publish(stage, topic, ...MALFORMED);
+        stage.note('malformed messages', { topic, messages: MALFORMED.length });
+      }
+      await stage.sleep(5_000);
+      const reasons = await parked(stage, 'order-checks');
+      stage.expect(
+        reasons.length >= 5,
+        'I11',
+        `of ${MALFORMED.length} malformed messages ${reasons.length} were parked: ${reasons.join(', ')}`,
+      );
+      stage.expect(!reasons.includes('none'), 'I11', 'a parked message says no reason');
+    },
+  },
+  {
+    id: 'F18',
+    title: 'messages for orders that have ended, whose run is closed or gone',
+    atRisk: ['I1'],
+    async run(stage) {
+      const { system, sleep, windowMs, note } = stage;
+      await sleep(windowMs);
+      const ended = await system.db<{ orderId: string }[]>`
+        select order_id from orders where closed_at is not null order by closed_at desc limit 20`;
+      for (const [index, { orderId }] of ended.entries()) {
+        // Half of them lose their run, as after its retention.
+        if (index % 2 === 0) await deleteRun(stage, orderId);
+        await publish(stage, 'order-checks', { v: 1, order_id: orderId });
+        await publish(stage, 'order-changes', { v: 1, order_id: orderId, version: 2, actor: 'api' });
+        await publish(stage, 'conduit-events', { v: 1, order_id: orderId, event_id: `evt_${index}` });
+        note('message for an ended order', { orderId, isRunGone: index % 2 === 0 });
+      }
+      await sleep(3_000);
+    },
+  },
+  {
+    id: 'F35',
+    title: "Conduit's webhooks come twice, in the wrong order, late, forged, or never",
+    atRisk: ['I7', 'I8', 'I15'],
+    async run({ system, timeScale, windowMs, sleep, note }) {
+      const strike = (probability: number, webhook: object) => ({
+        match: { operation: 'webhook' as const, probability, times: 'always' as const },
+        action: { webhook },
+      });
+      await system.simulator.armFault(
+        strike(0.2, { copies: 4 }),
+        strike(0.25, { reorder: true }),
+        strike(0.25, { delayMs: 600_000 / timeScale / 6 }),
+        strike(0.25, { forge: 'wrong_secret' }),
+        strike(0.25, { forge: 'altered_body' }),
+        strike(0.25, { forge: 'no_signature' }),
+        strike(0.3, { never: true }),
+      );
+      note('webhooks astray');
+      await sleep(windowMs + 4_000);
+    },
+  },
+];
+
+async function deleteRun({ system }: Stage, orderId: string): Promise<void> {
+  const { client, call } = system.temporal;
+  await call(() =>
+    client.workflowService.deleteWorkflowExecution({
+      namespace: 'default',
+      workflowExecution: { workflowId: orderWorkflowId(orderId) },
+    }),
+  ).catch(() => {});
+}

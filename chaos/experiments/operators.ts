@@ -1,0 +1,128 @@
+// What operators and releases do to runs: terminate, cancel, reset, new code, old histories.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Worker } from '@temporalio/worker';
+import { orderWorkflowId } from '../../src/workflows/messages.ts';
+import { ROOT } from '../../stack/paths.ts';
+import { bundleWith } from '../system/bundle.ts';
+import type { Experiment, Stage } from './experiment.ts';
+import { restartAll } from './processes.ts';
+
+const WORKERS = ['worker1', 'worker2'] as const;
+
+/** Open orders of this experiment, in the states asked for. */
+async function openOrders({ system, placed }: Stage, statuses: readonly string[]): Promise<string[]> {
+  const ids = placed().map(({ orderId }) => orderId);
+  const rows = await system.db<{ orderId: string }[]>`
+    select order_id from orders where order_id = any(${ids}::uuid[]) and status = any(${statuses as string[]})`;
+  return rows.map(({ orderId }) => orderId);
+}
+
+/** Back to the run's first completed task, as the Web UI offers it: all that followed happens again. */
+async function reset({ system, note }: Stage, orderId: string): Promise<void> {
+  const { client, call } = system.temporal;
+  const workflowExecution = { workflowId: orderWorkflowId(orderId) };
+  const history = await call(() => client.workflow.getHandle(workflowExecution.workflowId).fetchHistory());
+  const completed = (history.events ?? []).filter((event) => event.workflowTaskCompletedEventAttributes);
+  const first = completed[0]?.eventId;
+  if (!first) return;
+  await call(() =>
+    client.workflowService.resetWorkflowExecution({
+      namespace: 'default',
+      workflowExecution,
+      workflowTaskFinishEventId: first,
+      requestId: crypto.randomUUID(),
+      reason: 'chaos',
+    }),
+  );
+  note('reset', { orderId });
+}
+
+async function meddle(stage: Stage, orderId: string): Promise<void> {
+  const handle = stage.system.temporal.client.workflow.getHandle(orderWorkflowId(orderId));
+  const act = stage.random.pick(['terminate', 'cancel', 'reset'] as const);
+  try {
+    if (act === 'reset') return await reset(stage, orderId);
+    await stage.system.temporal.call<unknown>(() =>
+      act === 'terminate' ? handle.terminate('chaos') : handle.cancel(),
+    );
+    stage.note(act, { orderId });
+  } catch {
+    // The run has ended, or does not exist yet.
+  }
+}
+
+/** Workers with other workflow code than the product's, from their next start on. */
+async function deploy(stage: Stage, what: string, codePath: string | null): Promise<void> {
+  for (const name of WORKERS) {
+    if (codePath === null) stage.system.configure(name);
+    else stage.system.configure(name, { CHAOS_WORKFLOW_BUNDLE: codePath });
+  }
+  await restartAll(stage.system, WORKERS);
+  stage.note('deploy', { what });
+}
+
+export const OPERATOR_EXPERIMENTS: readonly Experiment[] = [
+  {
+    id: 'F39',
+    title: 'new code over waiting orders: a patched change, one that cannot follow, and back',
+    atRisk: ['I12', 'I2'],
+    breaksReplay: true,
+    load: { windowMs: 24_000, expiresInMs: [30_000, 50_000] },
+    async run(stage) {
+      const { system, sleep } = stage;
+      await sleep(6_000);
+      await deploy(stage, 'a patched change', await bundleWith(system.dir, 'patched'));
+      await sleep(5_000);
+      await deploy(stage, 'code that cannot follow', await bundleWith(system.dir, 'non_deterministic'));
+      await sleep(6_000);
+      await deploy(stage, 'the patched change again', await bundleWith(system.dir, 'patched'));
+    },
+  },
+  {
+    id: 'F40',
+    title: 'every stored history is replayed on the present code',
+    atRisk: ['I12'],
+    load: { orders: 0, windowMs: 100 },
+    async run({ system, note, expect }) {
+      const dir = join(ROOT, 'test', 'replay', 'histories');
+      const files = readdirSync(dir).filter((name) => name.endsWith('.json'));
+      const histories = files.map((name) => ({
+        workflowId: name,
+        history: JSON.parse(readFileSync(join(dir, name), 'utf8')) as object,
+      }));
+      const replays = Worker.runReplayHistories({ workflowBundle: { codePath: system.bundle } }, histories);
+      let replayed = 0;
+      for await (const { workflowId, error } of replays) {
+        replayed += 1;
+        expect(error === undefined, 'I12', `${workflowId} cannot be replayed: ${error?.message}`);
+      }
+      note('replay', { replayed });
+      expect(replayed >= 30, 'I12', `only ${replayed} histories are stored`);
+    },
+  },
+  {
+    id: 'F41',
+    title: 'runs are reset while their order executes',
+    atRisk: ['I1'],
+    async run(stage) {
+      for (const until = Date.now() + stage.windowMs + 4_000; Date.now() < until; ) {
+        for (const orderId of (await openOrders(stage, ['executing'])).slice(0, 3))
+          await reset(stage, orderId).catch(() => {});
+        await stage.sleep(400);
+      }
+    },
+  },
+  {
+    id: 'F42',
+    title: 'runs are terminated, cancelled and reset in every state',
+    atRisk: ['I1', 'I2', 'I5', 'I7'],
+    async run(stage) {
+      for (const until = Date.now() + stage.windowMs + 4_000; Date.now() < until; ) {
+        const orders = await openOrders(stage, ['accepted', 'watching', 'executing']);
+        if (orders.length > 0) await meddle(stage, stage.random.pick(orders));
+        await stage.sleep(stage.random.between(150, 700));
+      }
+    },
+  },
+];
