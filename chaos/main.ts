@@ -118,13 +118,31 @@ function lineOf(result: Result, count: string): string {
   return [head, ...(rested ? [] : ['    it did not come to rest']), ...shown, ...where].join('\n');
 }
 
-/** The JSON beside the evidence; the page of the long run, which is the one that is published. */
+/** The JSON beside the evidence, and the page where there is one for such a run. */
 function publish(options: Options, dir: string, results: readonly Result[], notRun: readonly NotRun[]): void {
   writeFileSync(join(dir, 'results.json'), `${JSON.stringify({ results, notRun }, null, 2)}\n`);
-  if (options.mode !== 'all') return;
-  const seeds = [...new Set(results.map(({ seed }) => seed))];
-  const about = `\`npm run chaos -- --all --seeds ${Math.max(...seeds)}\`, waits divided by ${options.timeScale}, on two cores.`;
-  writeFileSync(join(ROOT, 'docs', 'chaos-results.md'), markdownPage(results, notRun, about));
+  const page = pageOf(options, results);
+  if (page) writeFileSync(join(ROOT, 'docs', page.file), markdownPage(results, notRun, page.about));
+}
+
+/** The long run and the one in real time are published. */
+function pageOf(
+  { mode, timeScale, build }: Options,
+  results: readonly Result[],
+): { file: string; about: string } | null {
+  if (build !== undefined) return null;
+  const seeds = Math.max(...results.map(({ seed }) => seed));
+  const ids = results.map(({ id }) => id).join(',');
+  if (mode === 'all')
+    return {
+      file: 'chaos-results.md',
+      about: `\`npm run chaos -- --all --seeds ${seeds}\`, waits divided by ${timeScale}, on two cores.`,
+    };
+  if (mode !== 'only' || timeScale !== 1) return null;
+  return {
+    file: 'chaos-unscaled.md',
+    about: `\`npm run chaos -- --only ${ids} --time-scale 1\`: every wait and outage in real time, on two cores.`,
+  };
 }
 
 function earlier(file: string): Result[] {

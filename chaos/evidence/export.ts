@@ -1,10 +1,10 @@
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { orderWorkflowId } from '../../src/workflows/messages.ts';
-import { PROCESSES } from '../system/fleet.ts';
+import { kindOf, PROCESSES } from '../system/fleet.ts';
 import type { System } from '../system/system.ts';
 
 /** What an experiment's evidence is about: its orders, and what happened since it began. */
@@ -46,10 +46,32 @@ export async function exportEvidence(system: System, dir: string, scope: Scope):
   await writeLines(dir, 'ledger', await simulator.ledger({ afterSeq: scope.afterSeq }));
   await writeLines(dir, 'requests', await simulator.requests({ sinceMs: scope.since }));
   await writeLines(dir, 'runs', await runsOf(system, scope.orderIds));
+  await writeLines(dir, 'handles', await handlesOf(system));
   const metrics = await Promise.all(
     PROCESSES.map(async (name) => ({ name, text: await system.fleet.metrics(name).catch(() => '') })),
   );
   await writeLines(dir, 'metrics', metrics);
+}
+
+/** What each process holds open at rest: files and sockets, and the sessions that PostgreSQL counts for all of its kind. */
+async function handlesOf({ db, fleet }: System): Promise<unknown[]> {
+  const sessions = await db<{ applicationName: string; count: number }[]>`
+    select application_name, count(*)::int as count from pg_stat_activity
+    where application_name like 'conduitpay-%' group by application_name`;
+  return PROCESSES.map((name) => ({
+    name,
+    openFiles: openFilesOf(fleet.pidOf(name)),
+    sessions: sessions.find(({ applicationName }) => applicationName === `conduitpay-${kindOf(name)}`)?.count ?? 0,
+  }));
+}
+
+/** Null where the system does not tell. */
+function openFilesOf(pid: number | null): number | null {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).length;
+  } catch {
+    return null;
+  }
 }
 
 async function writeLines(dir: string, name: string, values: readonly unknown[]): Promise<void> {

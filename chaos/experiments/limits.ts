@@ -80,12 +80,15 @@ export const LIMIT_EXPERIMENTS: readonly Experiment[] = [
       await restartAll(system, ['worker1', 'worker2']);
       for (const name of ['worker1', 'worker2'] as const) system.configure(name);
     },
+    // Placing takes two and a half minutes, and so do the expiries: what is asked is whether all of them come.
     load: {
-      orders: 500,
-      windowMs: 25_000,
-      kinds: { crossing: 5, contested: 0, at_once: 0, expiring: 0, cancelled: 95 },
-      expiresInMs: [60_000, 70_000],
+      orders: 5_000,
+      windowMs: 150_000,
+      kinds: { crossing: 100, contested: 0, at_once: 0, expiring: 0, cancelled: 0 },
+      expiresInMs: [240_000, 400_000],
+      isWatched: false,
     },
+    moveMarket: async () => {},
   },
 ];
 

@@ -12,7 +12,7 @@ const LONGER_THAN_A_LEASE_MS = 25_000;
 /** A publisher of our own, past every proxy. */
 async function withPubsub<T>({ system }: Stage, work: (pubsub: PubSub) => Promise<T>): Promise<T> {
   const { PUBSUB_EMULATOR_HOST: apiEndpoint = '', PUBSUB_PROJECT_ID: projectId = '' } = system.env;
-  const pubsub = new PubSub({ projectId, apiEndpoint, emulatorMode: true });
+  const pubsub = new PubSub({ projectId, apiEndpoint, emulatorMode: true, universeDomain: 'googleapis.com' });
   try {
     return await work(pubsub);
   } finally {
@@ -38,7 +38,7 @@ const parked = (stage: Stage, topic: string) =>
     const reasons: string[] = [];
     const subscription = pubsub.subscription(`${topic}.dead-letter.hold`);
     subscription.on('message', (message) => {
-      reasons.push(message.attributes['reason'] ?? 'none');
+      reasons.push(message.attributes['parked_reason'] ?? 'none');
       message.ack();
     });
     subscription.on('error', () => {});

@@ -47,8 +47,7 @@ export async function heal({ system, note }: Stage): Promise<void> {
   >`select scope, reason from pauses where not heals_by_probe`;
   for (const { scope, reason } of paused) {
     note('an operator resumes', { scope, reason });
-    const args = scope.startsWith('pair:') ? ['--scope', 'pair', '--pair', scope.slice(5)] : ['--scope', scope];
-    await runProductCommand('admin', ['resume', ...args], env);
+    await runProductCommand('admin', ['resume', '--scope', scope], env);
   }
 }
 

@@ -3,7 +3,7 @@ import { judge, outcomesIn, type Verdict } from '../checker/judge.ts';
 import { exportEvidence, writeMeta } from '../evidence/export.ts';
 import { type History, openHistory, type Turn } from '../evidence/history.ts';
 import { exportLogs, markLogs } from '../evidence/logs.ts';
-import { type LoadShape, planOrders } from '../load/plan.ts';
+import { EXPIRES_IN_MS, type LoadShape, planOrders } from '../load/plan.ts';
 import type { System } from '../system/system.ts';
 import type { Experiment, Stage } from './experiment.ts';
 import { heal, keepUp, untilRecovered, untilRested } from './rest.ts';
@@ -32,8 +32,9 @@ export interface RunOptions {
   readonly orders?: number;
 }
 
+const USUAL_TIME_SCALE = 10;
 const LOAD: LoadShape = { orders: 60, windowMs: 18_000 };
-const QUICK_LOAD: LoadShape = { orders: 24, windowMs: 8_000, expiresInMs: [12_000, 20_000] };
+const QUICK_LOAD: LoadShape = { orders: 24, windowMs: 8_000, expiresInMs: [15_000, 22_000] };
 
 /**
  * Runs experiments on a running system, each with its own orders: load and faults side by side, one after another. Then all is
@@ -122,7 +123,7 @@ async function act(system: System, experiment: Experiment, history: History, opt
   const { id, title } = experiment;
   const { seed, timeScale, isQuick, orders } = options;
   const usual = isQuick ? QUICK_LOAD : LOAD;
-  const shape = { ...usual, ...experiment.load, ...(orders === undefined ? {} : { orders }) };
+  const shape = stretched({ ...usual, ...experiment.load, ...(orders === undefined ? {} : { orders }) }, timeScale);
   const stage = createStage({ system, experiment: id, history, seed, timeScale, isQuick, windowMs: shape.windowMs });
   await stage.market.away();
   // The api judges an order by a quote that may be an interval old: it shall see this market, not the last experiment's.
@@ -131,6 +132,13 @@ async function act(system: System, experiment: Experiment, history: History, opt
   const plans = planOrders(shape, system.customers, stage.random, `${id}-${seed}-${Date.now().toString(36)}`);
   await Promise.all([stage.place(plans), (experiment.moveMarket ?? crossInTheMiddle)(stage), experiment.run(stage)]);
   return stage;
+}
+
+/** The load is written for a tenfold pace; in real time all that it waits for takes longer. */
+function stretched(shape: LoadShape, timeScale: number): LoadShape {
+  const factor = Math.max(1, USUAL_TIME_SCALE / timeScale);
+  const [soonest, latest] = shape.expiresInMs ?? EXPIRES_IN_MS;
+  return { ...shape, windowMs: shape.windowMs * factor, expiresInMs: [soonest * factor, latest * factor] };
 }
 
 /** What of a verdict belongs to one of the experiments that share it; what belongs to no order is told with the last of them. */

@@ -10,7 +10,7 @@ const LOAD = {
   orders: 10,
   windowMs: 5_000,
   kinds: { expiring: 0, cancelled: 1, at_once: 30, crossing: 30, contested: 30 },
-  expiresInMs: [11_000, 14_000] as const,
+  expiresInMs: [14_000, 18_000] as const,
 };
 
 type Hit = (stage: Stage, passing: Passing) => Promise<void>;

@@ -26,6 +26,8 @@ export interface LoadShape {
   /** Weights of the kinds below; those left out are as in {@link MIXED}. */
   readonly kinds?: Partial<Record<Kind, number>>;
   readonly expiresInMs?: readonly [number, number];
+  /** False when nobody looks at the orders meanwhile. */
+  readonly isWatched?: boolean;
 }
 
 /**
@@ -35,7 +37,7 @@ export interface LoadShape {
 type Kind = 'crossing' | 'at_once' | 'expiring' | 'cancelled' | 'contested';
 
 const MIXED: Record<Kind, number> = { crossing: 45, at_once: 15, expiring: 15, cancelled: 10, contested: 15 };
-const EXPIRES_IN_MS = [16_000, 40_000] as const;
+export const EXPIRES_IN_MS = [18_000, 40_000] as const;
 /** What the market is never near to. */
 const UNREACHABLE = { [STABLES]: '0.99', [FIAT]: '0.80' } as const;
 const MET_AT_ONCE = { [STABLES]: '0.85', [FIAT]: '0.93' } as const;
@@ -55,14 +57,14 @@ export function planOrders(
     const customer = random.pick(customers);
     const placeAtMs = random.between(0, shape.windowMs);
     // One that waits for the market lives to see it; one that waits for nothing may go early.
-    const livesMs = kind === 'expiring' ? random.between(11_000, soonest) : random.between(soonest, latest);
+    const livesMs = kind === 'expiring' ? random.between(soonest * 0.7, soonest) : random.between(soonest, latest);
     return {
       customer,
       placeAtMs,
       cancelAfterMs: cancelTime(kind, shape.windowMs, random),
       repeats: random.chance(0.2) ? random.between(1, 2) : 0,
       triesOtherBody: random.chance(0.1),
-      isWatched: true,
+      isWatched: shape.isWatched ?? true,
       body: bodyOf(pair, {
         // From twenty on the fixed fee does not keep an order from its target.
         amount: `${random.between(20, 200)}.${random.between(10, 99)}`,

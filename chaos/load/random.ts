@@ -19,7 +19,8 @@ export function randomFrom(seed: number | string): Random {
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
     return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
   };
-  const between = (from: number, to: number) => from + Math.floor(next() * (to - from + 1));
+  const between = (from: number, to: number) =>
+    Math.ceil(from) + Math.floor(next() * (Math.floor(to) - Math.ceil(from) + 1));
   return {
     next,
     between,
