@@ -96,7 +96,6 @@ async function bringUp(
       dir,
       toxiproxy,
       timeScale: options.timeScale,
-      tell: () => {},
       ...(typeof faketime === 'string' ? { faketime } : {}),
       ...(options.build === undefined ? {} : { build: options.build }),
     }),

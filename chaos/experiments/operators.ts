@@ -38,6 +38,15 @@ async function reset({ system, note }: Stage, orderId: string): Promise<void> {
   note('reset', { orderId });
 }
 
+/** A run that ends meanwhile cannot be reset: that is told, and nothing else comes of it. */
+async function tryToReset(stage: Stage, orderId: string): Promise<void> {
+  try {
+    await reset(stage, orderId);
+  } catch (error) {
+    stage.system.tell('reset refused', { orderId, error: error instanceof Error ? error.message : String(error) });
+  }
+}
+
 async function meddle(stage: Stage, orderId: string): Promise<void> {
   const handle = stage.system.temporal.client.workflow.getHandle(orderWorkflowId(orderId));
   const act = stage.random.pick(['terminate', 'cancel', 'reset'] as const);
@@ -107,8 +116,7 @@ export const OPERATOR_EXPERIMENTS: readonly Experiment[] = [
     atRisk: ['I1'],
     async run(stage) {
       for (const until = Date.now() + stage.windowMs + 4_000; Date.now() < until; ) {
-        for (const orderId of (await openOrders(stage, ['executing'])).slice(0, 3))
-          await reset(stage, orderId).catch(() => {});
+        for (const orderId of (await openOrders(stage, ['executing'])).slice(0, 3)) await tryToReset(stage, orderId);
         await stage.sleep(400);
       }
     },

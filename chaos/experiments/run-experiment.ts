@@ -49,6 +49,7 @@ export async function runExperiments(
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true });
   const history = openHistory(dir);
+  system.listen((what, detail) => history.add({ kind: 'system', at: Date.now(), what, detail }));
   const beganAt = Date.now();
   const afterSeq = await lastSeq(system);
   const logMark = markLogs(system.fleet.logFiles);

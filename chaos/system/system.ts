@@ -21,6 +21,8 @@ export interface Customer {
   readonly accounts: Readonly<Record<string, string>>;
 }
 
+type Tell = (what: string, detail: Readonly<Record<string, unknown>>) => void;
+
 export interface System {
   readonly services: Services;
   readonly network: Network;
@@ -45,6 +47,9 @@ export interface System {
   readonly faketime: string | null;
   /** Other settings for a process, from its next start on; none puts it back. */
   configure(name: ProcessName, env?: Readonly<Record<string, string>>): void;
+  /** What happens by itself, such as a process that ends unasked, is told to the newest listener. */
+  listen(listener: Tell): void;
+  readonly tell: Tell;
   stop(): Promise<void>;
 }
 
@@ -53,7 +58,6 @@ export interface SystemOptions {
   readonly dir: string;
   readonly toxiproxy: string;
   readonly timeScale: number;
-  readonly tell: (event: string, detail: Record<string, unknown>) => void;
   /** libfaketime, for processes that are to see another time of day. */
   readonly faketime?: string;
   /** The name of a deliberately broken build; none is the product as it is. */
@@ -84,14 +88,9 @@ function settingsFor(timeScale: number): Record<string, string> {
  * The whole system on this machine, for one run: every service and process a child of ours, every connection between them through
  * its own proxy.
  */
-export async function startSystem({
-  dir,
-  toxiproxy,
-  faketime,
-  timeScale,
-  tell,
-  build,
-}: SystemOptions): Promise<System> {
+export async function startSystem({ dir, toxiproxy, faketime, timeScale, build }: SystemOptions): Promise<System> {
+  let listener: Tell = () => {};
+  const tell: Tell = (what, detail) => listener(what, detail);
   const logDir = join(dir, 'logs');
   const dataDir = join(dir, 'data');
   mkdirSync(logDir, { recursive: true });
@@ -185,6 +184,10 @@ export async function startSystem({
       logDir,
       bundle,
       faketime: faketime ?? null,
+      tell,
+      listen(newest) {
+        listener = newest;
+      },
       secrets: [env['CONDUIT_API_KEY'] ?? '', webhook.secret, ...customers.map(({ apiKey }) => apiKey)],
       configure: (name, other) => void (other ? own.set(name, other) : own.delete(name)),
       stop,
