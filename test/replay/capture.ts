@@ -1,128 +1,192 @@
-// `npm run history:capture`: plays one order per path on the whole product and stores the history of its run, so that the code of
-// tomorrow is held against the runs of today. Give names to capture only those; a history that is stored is kept unless named.
-import { existsSync, writeFileSync } from 'node:fs';
+// `npm run history:capture`: plays scenes on the whole product and stores the histories of their runs, so that the code of tomorrow is
+// held against the runs of today. Without a name it lists what there is. A stored history stays as it is, because runs of its
+// release may still wait somewhere, unless `--again` says that it was never released.
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { cancelRequested } from '../../src/workflows/messages.ts';
+import { parseArgs } from 'node:util';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { connectTemporal, loadTemporalSettings } from '../../src/clients/temporal.ts';
+import { SEARCH_ATTRIBUTES } from '../../src/clients/temporal-starts.ts';
 import { LOCAL_DIR } from '../../stack/paths.ts';
 import { createProgress } from '../../stack/progress.ts';
-import { startServices } from '../../stack/services.ts';
-import { eventually } from '../support/eventually.ts';
-import { createWorld, PAIR, type World, workflowOf } from '../support/world.ts';
+import { type Services, startServices } from '../../stack/services.ts';
+import { createWorld } from '../support/world.ts';
+import { fetchHistory, isStored, store } from './archive.ts';
+import { EARLY, type Scene, type StageName } from './scene.ts';
+import { allScenes, type Database } from './scenes/index.ts';
+import { fingerprintOf, missingStep, shapeOf } from './shape.ts';
+import { createStage, type Stage } from './stage.ts';
+import { HISTORIES, readHistory, readReleases, storedNames } from './stored.ts';
 
-const HISTORIES = fileURLToPath(new URL('./histories/', import.meta.url));
+/** Most of a scene is waiting, so two of them fit beside each other on two cores. */
+const LANES: Record<StageName, number> = { usual: 2, early: 1, alone: 1 };
 
-/** Plays one path and returns the order whose run took it. */
-type Path = (world: World) => Promise<string>;
-
-const watching = async (world: World, fields = {}): Promise<string> => {
-  await world.simulator.setRate(PAIR, '0.9150');
-  const { order_id } = await world.place(fields);
-  await eventually('the order to be watched', async () => (await world.api.read(order_id)).status === 'watching');
-  return order_id;
-};
-const met = async (world: World, fields = {}): Promise<string> => {
-  await world.simulator.setRate(PAIR, '0.93');
-  return (await world.place(fields)).order_id;
-};
-const fault = (world: World, operation: 'orders.create' | 'orders.execute', action: object) =>
-  world.simulator.armFault({ match: { operation, times: 1 }, action });
-
-const PATHS: Record<string, Path> = {
-  'executed-at-once': (world) => met(world),
-  'executed-after-waiting': async (world) => {
-    const id = await watching(world);
-    await world.simulator.setRate(PAIR, '0.93');
-    return id;
-  },
-  'executed-after-lost-create-reply': async (world) => {
-    await fault(world, 'orders.create', { drop: 'after' });
-    return met(world);
-  },
-  'executed-after-lost-execute-reply': async (world) => {
-    await fault(world, 'orders.execute', { drop: 'after' });
-    return met(world);
-  },
-  'executed-after-resent-execute': async (world) => {
-    await fault(world, 'orders.execute', { drop: 'before' });
-    return met(world);
-  },
-  'executed-after-failed-attempt': async (world) => {
-    await fault(world, 'orders.execute', {
-      settlement: { failure: { code: 'provider_unavailable', transactions: ['failed'] } },
-    });
-    return met(world);
-  },
-  'executed-despite-refused-cancel': async (world) => {
-    await fault(world, 'orders.execute', { settlement: { held: true } });
-    const id = await met(world);
-    await eventually('the claim', async () => (await world.claims(id)) === 1);
-    await world.api.cancel(id);
-    await world.simulator.settle(`${id}:g1`);
-    return id;
-  },
-  'cancelled-while-watching': async (world) => {
-    const id = await watching(world);
-    await world.api.cancel(id);
-    return id;
-  },
-  'cancelled-by-operator-signal': async (world) => {
-    const id = await watching(world);
-    await workflowOf(world, id).signal(cancelRequested);
-    return id;
-  },
-  'cancelled-by-temporal': async (world) => {
-    const id = await watching(world);
-    await workflowOf(world, id).cancel();
-    return id;
-  },
-  expired: (world) => watching(world, { expires_at: new Date(Date.now() + 14_000).toISOString() }),
-  'failed-partial-effect': async (world) => {
-    await fault(world, 'orders.execute', {
-      settlement: { failure: { code: 'internal_error', transactions: ['completed'] } },
-    });
-    return met(world);
-  },
-  'failed-provider-refused': async (world) => {
-    await fault(world, 'orders.create', { problem: { code: 'TRANSACTION_BLOCKED', status: 422, when: 'before' } });
-    return met(world);
-  },
-};
-
-const named = process.argv.slice(2);
-const unknown = named.filter((name) => !PATHS[name]);
-if (unknown.length > 0)
-  throw new Error(`no such path: ${unknown.join(', ')}; there are ${Object.keys(PATHS).join(', ')}`);
-const fileOf = (name: string) => join(HISTORIES, `${name}.json`);
-const wanted = Object.entries(PATHS).filter(([name]) =>
-  named.length > 0 ? named.includes(name) : !existsSync(fileOf(name)),
-);
+interface Wish {
+  readonly scene: Scene;
+  /** Those of the scene's takes that shall be stored. */
+  readonly names: readonly string[];
+}
 
 const progress = createProgress();
-const services = await startServices({
-  only: ['postgres', 'redis', 'pubsub'],
-  ports: 'free',
-  dataDir: join(LOCAL_DIR, 'capture'),
-  throwAway: true,
-  ignoreGiven: true,
-  quiet: true,
-});
-Object.assign(process.env, services.env);
-const world = await createWorld();
-try {
-  await Promise.all([world.start('api'), world.start('bridge'), world.start('worker')]);
-  for (const [name, play] of wanted) {
-    await progress.step(name, async () => {
-      const orderId = await play(world);
-      await world.ended(orderId, 60_000);
-      const run = workflowOf(world, orderId);
-      await run.result();
-      writeFileSync(fileOf(name), `${JSON.stringify(JSON.parse(historyToJSON(await run.fetchHistory())))}\n`);
-      await world.simulator.clearFaults();
-    });
+
+async function main(): Promise<void> {
+  const { values, positionals: named } = parseArgs({
+    options: { missing: { type: 'boolean' }, again: { type: 'boolean' } },
+    allowPositionals: true,
+  });
+  if (named.length === 0 && !values.missing) return list();
+
+  const scenes = allScenes();
+  const known = scenes.flatMap(({ takes }) => Object.keys(takes));
+  const unknown = named.filter((name) => !known.includes(name));
+  if (unknown.length > 0) throw new Error(`no scene gives ${unknown.join(', ')}; without a name all are listed`);
+  const kept = named.filter((name) => isStored(name) && !values.again);
+  if (kept.length > 0)
+    throw new Error(
+      `${kept.join(', ')}: stored, and of a shape that may be released; --again replaces it all the same`,
+    );
+
+  const services = await startServices({
+    only: ['postgres', 'redis', 'pubsub'],
+    ports: 'free',
+    dataDir: join(LOCAL_DIR, 'capture'),
+    throwAway: true,
+    ignoreGiven: true,
+    quiet: true,
+  });
+  Object.assign(process.env, services.env);
+  const failures: string[] = [];
+  try {
+    const wishes = wishesOf(allScenes(databaseOf(services)), (name) =>
+      named.length > 0 ? named.includes(name) : !isStored(name),
+    );
+    // One after the other, so that the last one alone is hit when its database goes away.
+    for (const stageName of ['usual', 'early', 'alone'] as const) failures.push(...(await playAll(stageName, wishes)));
+  } finally {
+    await services.stop();
   }
-} finally {
-  await world.stop();
-  await services.stop();
+  if (failures.length > 0) throw new Error(`not stored: ${failures.join(', ')}`);
 }
+
+function wishesOf(scenes: readonly Scene[], isWanted: (name: string) => boolean): Wish[] {
+  return scenes
+    .map((scene) => ({ scene, names: Object.keys(scene.takes).filter(isWanted) }))
+    .filter(({ names }) => names.length > 0);
+}
+
+/** Plays the scenes of one kind of stage, on as many of it as there are lanes. */
+async function playAll(stageName: StageName, wishes: readonly Wish[]): Promise<string[]> {
+  const waiting = wishes.filter(({ scene }) => scene.stage === stageName);
+  const lanes = Array.from({ length: Math.min(LANES[stageName], waiting.length) }, () => playLane(stageName, waiting));
+  return (await Promise.all(lanes)).flat();
+}
+
+/** Takes one scene after the other from those that wait; one that fails does not keep the others from being stored. */
+async function playLane(stageName: StageName, waiting: Wish[]): Promise<string[]> {
+  const failures: string[] = [];
+  const { stage, close } = await openStage(stageName);
+  try {
+    for (let wish = waiting.shift(); wish; wish = waiting.shift()) {
+      const next = wish;
+      const { names } = next;
+      await progress
+        .step(names.join(', '), () => record(stage, next))
+        .catch((error: unknown) => {
+          progress.line(`    ${textOf(error)}`);
+          failures.push(...names);
+        });
+    }
+  } finally {
+    await close();
+  }
+  return failures;
+}
+
+/** Nothing is stored unless each wanted run went the way that its take promises. */
+async function record(stage: Stage, { scene, names }: Wish): Promise<void> {
+  try {
+    const runs = await scene.play(stage);
+    for (const name of names) {
+      const [take, ref] = [scene.takes[name], runs[name]];
+      if (!take || !ref) throw new Error(`the scene gave no ${name}`);
+      const history = await fetchHistory(stage.temporal, ref);
+      const missing = missingStep(history, take.shows);
+      if (missing) throw new Error(`${name} does not show ${missing}, but ${shapeOf(history)}`);
+      store(name, history);
+    }
+  } catch (error) {
+    const open = await stage.endOpenOrders().catch((reason: unknown) => [textOf(reason)]);
+    throw new Error([textOf(error), ...open].join('\n    '));
+  } finally {
+    await stage.tidy();
+  }
+}
+
+async function openStage(name: StageName): Promise<{ stage: Stage; close: () => Promise<void> }> {
+  const world = await createWorld();
+  if (name !== 'early') return { stage: await createStage(world), close: () => world.stop() };
+
+  const server = await TestWorkflowEnvironment.createLocal({
+    server: {
+      executable: { type: 'existing-path', path: world.services.env['TEMPORAL_CLI_PATH'] ?? '' },
+      extraArgs: [
+        '--dynamic-config-value',
+        `limit.historyCount.suggestContinueAsNew=${EARLY}`,
+        ...Object.values(SEARCH_ATTRIBUTES).flatMap(({ name: key, type }) => [
+          '--search-attribute',
+          `${key}=${type === 'DATETIME' ? 'Datetime' : 'Keyword'}`,
+        ]),
+      ],
+    },
+  });
+  const temporal = connectTemporal(loadTemporalSettings({ ...world.env, TEMPORAL_ADDRESS: server.address }));
+  return {
+    stage: await createStage(world, { address: server.address, temporal }),
+    async close() {
+      await world.stop();
+      await temporal.close();
+      await server.teardown();
+    },
+  };
+}
+
+function databaseOf(services: Services): Database {
+  return {
+    async stop() {
+      await services.kill('postgres', 'SIGINT');
+      await services.list.find(({ name }) => name === 'postgres')?.child?.exited;
+    },
+    start: () => services.restart('postgres'),
+  };
+}
+
+/** What there is, and what the scenes would add. */
+function list(): void {
+  const stored = new Set(storedNames());
+  const releases = readReleases();
+  let bytes = 0;
+  for (const [name, { gives }] of allScenes().flatMap(({ takes }) => Object.entries(takes))) {
+    if (!stored.delete(name)) {
+      progress.line(`  –  ${name}: ${gives}`);
+      continue;
+    }
+    const history = readHistory(name);
+    bytes += statSync(`${HISTORIES}${name}.json`).size;
+    const facts = `${releases[name]?.release}, ${history.events.length} events, ${fingerprintOf(history)}`;
+    progress.line(`  ✓  ${name} (${facts}): ${gives}`);
+  }
+  for (const name of stored) progress.line(`  ?  ${name}: stored, and no scene gives it`);
+  progress.line(
+    `\n${storedNames().length} stored, ${Math.ceil(bytes / 1024)} kB. Names record those, --missing all that lack.`,
+  );
+}
+
+function textOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message} (${textOf(error.cause)})`;
+}
+
+await main().catch((error: unknown) => {
+  process.stderr.write(`${textOf(error)}\n`);
+  process.exitCode = 1;
+});

@@ -1,49 +1,34 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { expect, jest, test } from '@jest/globals';
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
-import { Worker } from '@temporalio/worker';
+import { DefaultLogger, makeTelemetryFilterString, Runtime, Worker } from '@temporalio/worker';
 import * as temporal from '@temporalio/workflow';
 import type { Errand, Step } from '../../src/activities/interface.ts';
 import { workflowBundle } from '../workflow/support.ts';
+import { bundleWithPlants, type Plant } from './planted.ts';
+import { readHistory, type StoredHistory, storedNames } from './stored.ts';
 
 jest.setTimeout(60_000);
 
-const HISTORIES = fileURLToPath(new URL('./histories/', import.meta.url));
-const names = readdirSync(HISTORIES).map((file) => file.replace(/\.json$/, ''));
+// Each replay is a worker of its own, and each refused one a warning: a hundred of them would hide what fails.
+Runtime.install({
+  logger: new DefaultLogger('ERROR'),
+  telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }), forward: {} } },
+});
+
+const names = storedNames();
 
 /** The ways an order may end; each needs at least one stored run. */
 const ENDS = ['executed', 'cancelled', 'expired', 'failed'];
 
-/** What these tests read of a stored run. */
-interface History {
-  readonly events: {
-    readonly activityTaskScheduledEventAttributes?: {
-      readonly activityType: { name: string };
-      readonly retryPolicy?: { readonly maximumAttempts?: number };
-      readonly startToCloseTimeout?: string;
-    };
-    readonly markerRecordedEventAttributes?: {
-      readonly markerName: string;
-      readonly details: { readonly data?: { readonly payloads: { data: string }[] } };
-    };
-  }[];
+async function replay(name: string, history: StoredHistory, bundle = workflowBundle()): Promise<void> {
+  await Worker.runReplayHistory({ workflowBundle: await bundle }, historyFromJSON(history), `order-${name}`);
 }
 
-function historyOf(name: string): History {
-  return JSON.parse(readFileSync(`${HISTORIES}${name}.json`, 'utf8'));
-}
-
-async function replay(name: string, history: History): Promise<void> {
-  const options = { workflowBundle: await workflowBundle() };
-  await Worker.runReplayHistory(options, historyFromJSON(history), `order-${name}`);
-}
-
-const scheduledOf = ({ events }: History) =>
+const scheduledOf = ({ events }: StoredHistory) =>
   events.flatMap(({ activityTaskScheduledEventAttributes: scheduled }) => scheduled ?? []);
 
 /** The local activities of a run, each with the bytes that name it. */
-const localOf = ({ events }: History) =>
+const localOf = ({ events }: StoredHistory) =>
   events.flatMap(({ markerRecordedEventAttributes: marker }) =>
     marker?.markerName === 'core_local_activity' ? (marker.details.data?.payloads ?? []) : [],
   );
@@ -60,14 +45,14 @@ test.each(ENDS)('a run that ended %s is stored', (end) => {
 
 // A run that waits for months is replayed by the code that is there when it wakes.
 test.each(names)('the present code replays %s', async (name) => {
-  await replay(name, historyOf(name));
+  await replay(name, readHistory(name));
 });
 
 // Nothing but one name is changed: numbers without a gap and every other event are as they were.
 test.each(['takeFirmLook', 'sendCreate', 'sendExecute', 'lookUpAttempt'])(
   'a history in which another activity stands for %s is refused as not of this code',
   async (activity) => {
-    const history = historyOf('executed-at-once');
+    const history = readHistory('executed-at-once');
     const scheduled = scheduledOf(history).find(({ activityType }) => activityType.name === activity);
     if (!scheduled) throw new Error(`${activity} is not in the history`);
     scheduled.activityType.name = 'sendCancel';
@@ -76,7 +61,7 @@ test.each(['takeFirmLook', 'sendCreate', 'sendExecute', 'lookUpAttempt'])(
 );
 
 test('a history with another local activity is refused as not of this code', async () => {
-  const history = historyOf('executed-at-once');
+  const history = readHistory('executed-at-once');
   const [, local] = localOf(history);
   if (!local) throw new Error('there are no two local activities in the history');
   const marker = { ...readMarker(local), activity_type: 'cancelOrderForOperator' };
@@ -84,12 +69,58 @@ test('a history with another local activity is refused as not of this code', asy
   await expect(replay('x', history)).rejects.toThrow(temporal.DeterminismViolationError);
 });
 
+/** The same things done in another order, or a wait before them: changes that look harmless, and that runs which wait cannot bear. */
+const PLANTS: readonly Plant[] = [
+  {
+    file: 'order.ts',
+    from: '    shownStatus = show(step, shownStatus, news);\n',
+    to: "    if (step.next.kind === 'done') show(step, shownStatus, news);\n",
+  },
+  {
+    file: 'order.ts',
+    from: ' startErrand(orderId, step, news);\n',
+    to: ' startErrand(orderId, step, news);\n    shownStatus = show(step, shownStatus, news);\n',
+  },
+  {
+    file: 'rate-watch.ts',
+    from: '    const tick = await',
+    to: '    await sleep(Math.max(1, dueAt - Date.now()));\n    const tick = await',
+  },
+  {
+    file: 'reconcile.ts',
+    from: '  const probing = orElse(following.probePauses(), 0);\n  const orphans = await listing.listDueOrphans();\n',
+    to: '  const orphans = await listing.listDueOrphans();\n  const probing = orElse(following.probePauses(), 0);\n',
+  },
+  {
+    file: 'reconcile.ts',
+    from: '  return reconciling',
+    to: '  await new Promise((resolve) => setTimeout(resolve, 1));\n  return reconciling',
+  },
+];
+
+let planted: ReturnType<typeof bundleWithPlants> | undefined;
+
+test.each([
+  'executed-at-once',
+  'executed-after-lost-create-reply',
+  'executed-after-terminate',
+  'failed-provider-refused',
+  'rate-watch-ended',
+  'rate-watch-continued',
+  'orphans-followed',
+  'reconcile-pass',
+])('workflows whose steps stand in another order do not replay %s', async (name) => {
+  planted ??= bundleWithPlants(PLANTS);
+  await expect(replay(name, readHistory(name), planted)).rejects.toThrow(temporal.DeterminismViolationError);
+});
+
 const isSend = (name: string) => name.startsWith('send');
 
 test('in every stored run a send was tried once, with a deadline, and never as a local activity', () => {
-  const histories = names.map(historyOf);
+  const histories = names.map(readHistory);
   const sends = histories.flatMap(scheduledOf).filter(({ activityType }) => isSend(activityType.name));
   expect([...new Set(sends.map(({ activityType }) => activityType.name))].sort()).toEqual([
+    'sendCancel',
     'sendCreate',
     'sendExecute',
   ]);
