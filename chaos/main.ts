@@ -6,11 +6,15 @@ import { type FaultTools, prepareFaultTools } from '../stack/fault-tools.ts';
 import { LOCAL_DIR, ROOT } from '../stack/paths.ts';
 import { createProgress, seconds } from '../stack/progress.ts';
 import { runMain, untilAskedToStop } from '../stack/shutdown.ts';
+import { runAllBuilds } from './builds/all-builds.ts';
 import { chosen, EXPERIMENTS, grouped } from './experiments/catalogue.ts';
 import { brokenOff, keepResult, type Result, type RunOptions, runExperiments } from './experiments/run-experiment.ts';
 import { HELP, type Options, readChaosOptions } from './options.ts';
 import { markdownPage, type NotRun, summaryLine, textTable } from './report/table.ts';
 import { type System, startSystem } from './system/system.ts';
+
+/** Set by the first signal. */
+const stopping = { isAsked: false };
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
@@ -21,7 +25,8 @@ async function main(): Promise<number> {
   const asked = untilAskedToStop();
   const stops: (() => Promise<void>)[] = [];
   const ended = await Promise.race([asked, run(options, stops)]);
-  await stops[0]?.();
+  stopping.isAsked = typeof ended === 'number';
+  for (const stop of stops) await stop();
   if (typeof ended !== 'number') return ended.code;
   // What is half up would go on: the keeper ends it as soon as we are gone.
   process.exit(ended);
@@ -34,6 +39,10 @@ async function run(options: Options, stops: (() => Promise<void>)[]): Promise<{ 
   // Only the long run is worth going on with.
   if (options.mode !== 'all' || options.fresh) rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true });
+  if (options.mode === 'builds') {
+    const start = (build: string | null) => bringUp({ ...options, build: build ?? undefined }, tools, dir, stops);
+    return { code: (await runAllBuilds({ options, dir, say, start })) ? 0 : 1 };
+  }
   const file = join(dir, 'results.jsonl');
   const results = earlier(file);
   const { runnable, notRun } = await chosen(options, tools, dir);
@@ -61,6 +70,8 @@ async function run(options: Options, stops: (() => Promise<void>)[]): Promise<{ 
     const news = await runExperiments(system, experiments, runOptions).catch((error: unknown) =>
       experiments.map((it) => brokenOff(it, runOptions, error)),
     );
+    // Whoever asked us to stop has taken the system away from under it.
+    if (stopping.isAsked) break;
     for (const result of news) {
       done += 1;
       results.push(result);

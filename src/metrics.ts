@@ -21,6 +21,7 @@ export const ALERTS = [
   'account_changed',
   'transaction_after_success',
   'clock_skew',
+  'machine_clock_skew',
   'overdue_expired_by_repair',
   'workflow_repaired',
   'rate_suspect',
@@ -155,6 +156,11 @@ export function createMetrics(service: Service) {
       name: 'clock_skew_seconds',
       help: "PostgreSQL's clock minus Conduit's Date header",
       registers: shownBy('worker'),
+    }),
+    machineClockSkewSeconds: new Gauge({
+      name: 'machine_clock_skew_seconds',
+      help: "The clock of the process's machine minus PostgreSQL's",
+      registers: shownBy('api', 'bridge', 'worker'),
     }),
   };
   // Series exist from the start, so that a rate over them is right at the first event.

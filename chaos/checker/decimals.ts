@@ -4,8 +4,16 @@ export interface Exact {
   readonly scale: number;
 }
 
+const PLAIN = /^(-?)(\d+)(?:\.(\d+))?$/;
+
+/** Whether this is a decimal as text: what has been a float is a number, or prints an exponent. */
+export function isPlain(value: unknown): value is string {
+  return typeof value === 'string' && PLAIN.test(value);
+}
+
+/** Throws on anything but a plain decimal. */
 export function exact(text: string): Exact {
-  const match = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text);
+  const match = PLAIN.exec(text);
   if (!match) throw new Error(`"${text}" is no plain decimal`);
   const [, sign = '', whole = '0', fraction = ''] = match;
   return { units: BigInt(`${sign}${whole}${fraction}`), scale: fraction.length };

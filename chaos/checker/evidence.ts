@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HistoryEntry } from '../evidence/history.ts';
+import type { Fact, Meta, Request, Run } from './witnesses.ts';
 
 /** Rows as they were exported: decimals as text, times in milliseconds. */
 export interface OrderRow {
@@ -26,106 +27,72 @@ export interface AttemptRow {
   readonly attempt: number;
   readonly status: string;
   readonly reference: string;
+  readonly quoteOptionId: string;
+  readonly optionExpiresAt: number;
   readonly conduitOrderId: string | null;
   readonly lockedDebit: string | null;
   readonly lockedRecipient: string | null;
+  readonly lockExpiresAt: number | null;
   readonly settledDebit: string | null;
   readonly settledRecipient: string | null;
+  readonly closedBy: 'fence' | 'reading' | null;
+  readonly closedAt: number | null;
+  readonly createdAt: number;
   readonly orphanUntil: number | null;
   readonly orphanClosedAt: number | null;
 }
 export interface SendRow {
+  readonly sendId: string;
   readonly orderId: string;
   readonly attempt: number;
   readonly operation: 'create' | 'execute' | 'cancel';
   readonly idempotencyKey: string;
   readonly permittedAt: number;
   readonly outcome: string | null;
+  readonly repliedAt: number | null;
 }
 export interface EventRow {
   readonly orderId: string;
   readonly number: number;
   readonly event: string;
   readonly status: string;
+  readonly actor: string;
   readonly occurredAt: number;
 }
 export interface MessageRow {
   readonly topic: string;
-  readonly payload: { readonly order_id?: string; readonly version?: number };
+  readonly payload: { readonly order_id?: string; readonly version?: number; readonly event_id?: string };
   readonly publishedAt: number | null;
+}
+export interface InboxRow {
+  readonly eventId: string;
+  readonly type: string;
+  readonly orderId: string | null;
 }
 export interface KeyRow {
   readonly userId: string;
   readonly key: string;
   readonly orderId: string;
 }
-
-interface Money {
-  readonly amount: string;
+export interface ObservationRow {
+  readonly pair: string;
+  readonly observedAt: number;
 }
-/** A fact of the provider's ledger; `at` is its machine's time. */
-export interface Fact {
-  readonly seq: number;
-  readonly at: string;
-  readonly event: string;
-  readonly orderId?: string;
-  readonly reference?: string;
-  readonly operation?: string;
-  readonly key?: string;
-  readonly outcome?: string;
-  readonly requestId?: string;
-  readonly twinOf?: string;
-  readonly by?: string;
-  readonly arrives?: Money;
-  readonly order?: {
-    readonly id: string;
-    readonly status: string;
-    readonly totalDebit: Money;
-    readonly destinationAsset: Money;
-    readonly lockExpiresAt: string;
-    readonly source: { readonly id: string };
-    readonly destination: { readonly id: string };
-    readonly executedAt?: string;
-  };
-  readonly options?: readonly { readonly id: string; readonly expiresAt: string }[];
-  readonly quoteOptionId?: string;
+/** What a process said of itself at rest, in Prometheus' text. */
+export interface MetricsText {
+  readonly name: string;
+  readonly text: string;
 }
-export interface Request {
-  readonly atMs: number;
-  readonly operation: string;
-  readonly pair?: string;
-  readonly reference?: string;
-  readonly orderId?: string;
-  readonly key?: string;
-  readonly status?: number | null;
-  readonly retryAfter?: string;
-}
-export interface Run {
-  readonly runId: string;
-  readonly status: string;
-  readonly closedAt: string | null;
-  readonly events: readonly Record<string, unknown>[];
-}
-export interface Meta {
-  readonly experiments: readonly string[];
-  readonly seed: number;
-  readonly timeScale: number;
-  readonly sendMarginMs: number;
-  readonly httpDeadlineMs: number;
-  readonly refreshMs: number;
-  readonly beganAt: number;
-  readonly healedAt: number;
-  readonly rested: boolean;
-  readonly recoveryMs: number | null;
-  readonly secrets: readonly string[];
-  readonly accounts: readonly string[];
-  /** The experiment itself put code in place that could not follow; what counts is that all ended after it. */
-  readonly breaksReplay?: true;
-  /** What the experiment cannot be held to, with its reason; see the experiment's own words. */
-  readonly waived?: readonly { readonly invariant: string; readonly why: string }[];
+/** What a process holds open at rest. */
+export interface HandlesRow {
+  readonly name: string;
+  /** Null where the system does not tell. */
+  readonly openFiles: number | null;
+  /** What PostgreSQL counts for all processes of its kind. */
+  readonly sessions: number;
 }
 
-/** One experiment's folder, read whole. */
+/** The folder of one or several experiments that were judged together, read whole. */
 export interface Evidence {
   readonly dir: string;
   readonly meta: Meta;
@@ -136,11 +103,16 @@ export interface Evidence {
   readonly events: readonly EventRow[];
   readonly keys: readonly KeyRow[];
   readonly outbox: readonly MessageRow[];
+  readonly inbox: readonly InboxRow[];
+  readonly observations: readonly ObservationRow[];
   readonly ledger: readonly Fact[];
   readonly requests: readonly Request[];
   readonly runs: readonly { readonly orderId: string; readonly runs: readonly Run[] }[];
+  readonly metrics: readonly MetricsText[];
+  readonly handles: readonly HandlesRow[];
 }
 
+/** Throws when a file is missing: what was not written down proves nothing. */
 export function readEvidence(dir: string): Evidence {
   const lines = <T>(name: string): T[] =>
     readFileSync(join(dir, `${name}.jsonl`), 'utf8')
@@ -157,9 +129,13 @@ export function readEvidence(dir: string): Evidence {
     events: lines('order_events'),
     keys: lines('idempotency_keys'),
     outbox: lines('outbox'),
+    inbox: lines('inbox'),
+    observations: lines('rate_observations'),
     ledger: lines('ledger'),
     requests: lines('requests'),
     runs: lines('runs'),
+    metrics: lines('metrics'),
+    handles: lines('handles'),
   };
 }
 
@@ -179,3 +155,6 @@ export function groupBy<T>(list: readonly T[], keyOf: (item: T) => string | null
   }
   return groups;
 }
+
+const TERMINAL = new Set(['executed', 'cancelled', 'expired', 'failed']);
+export const isTerminal = (status: string) => TERMINAL.has(status);

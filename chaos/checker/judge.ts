@@ -1,27 +1,35 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readEvidence } from './evidence.ts';
-import { judgeEffort, judgeRecovery, judgeReplay, judgeSecrecy } from './laws/conduct.ts';
-import { judgeAmounts, judgeExecutions } from './laws/executions.ts';
+import { type Evidence, readEvidence } from './evidence.ts';
+import { judgeAcceptedOnce } from './laws/acceptance.ts';
+import { judgeAgreement } from './laws/agreement.ts';
+import { judgeCancels } from './laws/cancels.ts';
+import { judgeEffort } from './laws/effort.ts';
 import { judgeFindings } from './laws/findings.ts';
-import {
-  judgeAcceptedOnce,
-  judgeAgreement,
-  judgeCancels,
-  judgeIsolation,
-  judgeNoneLost,
-  judgePaths,
-} from './laws/orders.ts';
-import type { Violation } from './verdict.ts';
+import { judgeIsolation } from './laws/isolation.ts';
+import { judgeMessages } from './laws/messages.ts';
+import { judgeNoneLost } from './laws/none-lost.ts';
+import { judgeOnce } from './laws/once.ts';
+import { judgePaths } from './laws/paths.ts';
+import { judgeRecovery } from './laws/recovery.ts';
+import { judgeReplay, judgeRuns } from './laws/runs.ts';
+import { judgeSecrecy } from './laws/secrecy.ts';
+import { judgeDecimals, judgeTerms } from './laws/terms.ts';
+import { judgeTime } from './laws/time.ts';
+import { broken, type Violation } from './verdict.ts';
 
 const LAWS = [
-  judgeExecutions,
+  judgeDecimals,
+  judgeOnce,
   judgeNoneLost,
+  judgeTerms,
+  judgeTime,
   judgeCancels,
   judgeAcceptedOnce,
-  judgeAmounts,
   judgeAgreement,
+  judgeRuns,
   judgePaths,
+  judgeMessages,
   judgeIsolation,
   judgeReplay,
   judgeEffort,
@@ -39,9 +47,20 @@ export interface Verdict {
 export function judge(dir: string): Verdict {
   const evidence = readEvidence(dir);
   const statuses = evidence.orders.map(({ orderId, status }) => ({ orderId, status }));
-  const verdict = { statuses, violations: LAWS.flatMap((law) => law(evidence)) };
+  const verdict = { statuses, violations: LAWS.flatMap((law) => asked(law, evidence)) };
   writeFileSync(join(dir, 'verdict.json'), `${JSON.stringify(verdict, null, 2)}\n`);
   return verdict;
+}
+
+/** A law that stumbles over what it is shown has not been kept: unreadable evidence may hide anything. */
+function asked(law: (evidence: Evidence) => Violation[], evidence: Evidence): Violation[] {
+  try {
+    return law(evidence);
+  } catch (error) {
+    return [
+      broken('I7', null, `${law.name} could not be asked: ${error instanceof Error ? error.message : 'it threw'}`),
+    ];
+  }
 }
 
 /** How many orders ended in each status. */

@@ -1,7 +1,6 @@
 // The bridge with its seams: what a crash between a step of a message and its mark leaves behind.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { runProcess } from '../../src/main/process.ts';
-import { BRIDGE_PROCESS, startBridge } from '../../src/main/start-bridge.ts';
+import { loadBuild } from '../builds/load-build.ts';
 import { pass } from './seams.ts';
 
 /** Up to this much later does a message come once more, where messages are to be shuffled. */
@@ -13,8 +12,14 @@ function repeat(publish: () => Promise<void>): void {
     setTimeout(() => void publish().catch(() => {}), Math.random() * SHUFFLE_MS).unref();
 }
 
+// Before anything of the product is imported: a build may change its sources.
+const build = await loadBuild();
+const { runProcess } = await import('../../src/main/process.ts');
+const { BRIDGE_PROCESS, startBridge } = await import('../../src/main/start-bridge.ts');
+
 await runProcess(BRIDGE_PROCESS, (context) =>
   startBridge(context, {
+    db: build.db,
     pubsub: (pubsub) => ({
       ...pubsub,
       async publish(topic, messages) {

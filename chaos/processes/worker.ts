@@ -1,44 +1,30 @@
 // The worker with its seams: between a permit and its request, a request and its reply, a reply and its record, a record and the
 // word of it to Temporal.
-import { runProcess } from '../../src/main/process.ts';
-import { startWorker, WORKER_PROCESS } from '../../src/main/start-worker.ts';
+import type { ConduitClient } from '../../src/clients/conduit/client.ts';
+import { loadBuild } from '../builds/load-build.ts';
 import { pass } from './seams.ts';
 import { watchDatabase } from './watched-database.ts';
 
 const { CHAOS_WORKFLOW_BUNDLE: codePath = '' } = process.env;
 
+// Before anything of the product is imported: a build may change its sources.
+const build = await loadBuild();
+const { runProcess } = await import('../../src/main/process.ts');
+const { startWorker, WORKER_PROCESS } = await import('../../src/main/start-worker.ts');
+
 await runProcess(WORKER_PROCESS, (context) =>
   startWorker(context, {
     // Bundled once for all the workers of a run: one that is killed often would spend its life bundling.
     ...(codePath === '' ? {} : { workflowBundle: { codePath } }),
-    conduit: (client) => ({
-      ...client,
-      async createOrder(send) {
-        const about = { operation: 'create', reference: send.reference };
-        await pass('S5', about);
-        await pass('S15', about);
-        const reply = client.createOrder(send);
-        await pass('S6', about);
-        const result = await reply;
-        await pass('S7', about);
-        return result;
-      },
-      async executeOrder(send) {
-        const about = { operation: 'execute', reference: referenceOf(send.key) };
-        await pass('S15', about);
-        const reply = client.executeOrder(send);
-        await pass('S8', about);
-        const result = await reply;
-        await pass('S9', about);
-        return result;
-      },
-    }),
+    conduit: (client) => withSeams(build.conduit(client)),
     db: (db) =>
-      watchDatabase(db, {
-        async beforeStatement(text) {
-          if (text.startsWith('insert into order_events')) await pass('S11');
-        },
-      }),
+      build.db(
+        watchDatabase(db, {
+          async beforeStatement(text) {
+            if (text.startsWith('insert into order_events')) await pass('S11');
+          },
+        }),
+      ),
     activities: (activities) => ({
       ...activities,
       async advanceOrder(orderId, hints) {
@@ -64,6 +50,31 @@ await runProcess(WORKER_PROCESS, (context) =>
     }),
   }),
 );
+
+function withSeams(client: ConduitClient): ConduitClient {
+  return {
+    ...client,
+    async createOrder(send) {
+      const about = { operation: 'create', reference: send.reference };
+      await pass('S5', about);
+      await pass('S15', about);
+      const reply = client.createOrder(send);
+      await pass('S6', about);
+      const result = await reply;
+      await pass('S7', about);
+      return result;
+    },
+    async executeOrder(send) {
+      const about = { operation: 'execute', reference: referenceOf(send.key) };
+      await pass('S15', about);
+      const reply = client.executeOrder(send);
+      await pass('S8', about);
+      const result = await reply;
+      await pass('S9', about);
+      return result;
+    },
+  };
+}
 
 /** `<reference>:execute:<m>` */
 function referenceOf(key: string): string {

@@ -1,4 +1,5 @@
 import { type AttemptRow, findAttempt } from '../db/attempts.ts';
+import { databaseNow } from '../db/clock.ts';
 import { findOrder, type OrderRow, orderToProbe } from '../db/orders.ts';
 import {
   alarmForOrphan,
@@ -49,7 +50,7 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'listDueOrphan
 
   async function listDueOrphans(): Promise<OrphanRef[]> {
     const due = await dueOrphans(db, BATCH, DAY_S * timing.secondMs);
-    deps.metrics.lastPassSeconds.set({ schedule: 'orphans' }, Date.now() / 1_000);
+    deps.metrics.lastPassSeconds.set({ schedule: 'orphans' }, (await databaseNow(db)) / 1_000);
     return due.map(({ orderId, attempt }) => ({ orderId, attempt }));
   }
 

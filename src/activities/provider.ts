@@ -1,6 +1,7 @@
 import type { ConduitClient } from '../clients/conduit/client.ts';
 import type { AttemptRow } from '../db/attempts.ts';
 import { type Database, inTransaction } from '../db/client.ts';
+import { databaseNow } from '../db/clock.ts';
 import type { OrderRow } from '../db/orders.ts';
 import { addPause, type PauseScope } from '../db/pauses.ts';
 import { closeGate, newestObservation, pairBook } from '../db/rate-watch.ts';
@@ -88,7 +89,7 @@ async function askQuote({ db, conduit, rateRefreshMs }: ProviderDeps, request: Q
       const { serverDate } = reply;
       if (!option) return { kind: 'unusable', fault: 'no_option', serverDate };
       // Conduit dates its quote, so the age is told by its own clock where it sent one.
-      const read = readQuote(option, request, serverDate ?? Date.now(), 2 * rateRefreshMs);
+      const read = readQuote(option, request, serverDate ?? (await databaseNow(db)), 2 * rateRefreshMs);
       return typeof read === 'string'
         ? { kind: 'unusable', fault: read, serverDate }
         : { kind: 'good', option, ...read, serverDate };

@@ -1,4 +1,5 @@
 import type { RedisHints } from '../clients/redis-hints.ts';
+import { databaseNow } from '../db/clock.ts';
 import {
   claimCrossed,
   insertObservation,
@@ -47,8 +48,6 @@ export function createRateWatch(deps: RateWatchDeps): Pick<Activities, 'tickRate
   const budget = Math.max(1, Math.min(MAX_WOKEN, Math.floor((deps.callsPerSecond * rateRefreshMs) / 2_000)));
 
   async function tickRateWatch(pair: string, dueAt: number): Promise<TickResult> {
-    // Taken before the database's clock is read: a standstill in between must not look like a clock that runs ahead.
-    const askedAt = performance.now();
     const book = await pairBook(db, pair);
     const nothing = { refreshMs: rateRefreshMs, openOrders: book.openOrders, rate: null, woken: 0 };
     if (book.openOrders === 0) return { ...nothing, fault: 'no_open_order' };
@@ -56,7 +55,7 @@ export function createRateWatch(deps: RateWatchDeps): Pick<Activities, 'tickRate
     const quote = await indicativeQuote(pair);
     deps.heartbeat();
     if ('serverDate' in quote && quote.serverDate !== null)
-      await noticeSkew(quote.serverDate, book.now, performance.now() - askedAt);
+      await noticeSkew(quote.serverDate, book.now, await databaseNow(db));
     if (quote.kind !== 'good') return { ...nothing, fault: await faultOf(quote) };
 
     const { option } = quote;
@@ -79,11 +78,12 @@ export function createRateWatch(deps: RateWatchDeps): Pick<Activities, 'tickRate
 
   /**
    * Expiry, permits and margins assume that our database and Conduit agree about the time. The header is cut to the second and
-   * was written somewhere between asking and answer, so only what that cannot explain counts as skew.
+   * was written somewhere between asking and answer, so only what that cannot explain counts as skew. Both ends are read from
+   * the database: a worker whose own clock is wrong, or that stood still in between, must not pause anybody.
    */
-  async function noticeSkew(serverDate: Instant, askedAt: Instant, tookMs: number): Promise<void> {
-    const aheadMs = Math.max(0, askedAt - (serverDate + 999));
-    const behindMs = Math.max(0, serverDate - (askedAt + tookMs));
+  async function noticeSkew(serverDate: Instant, before: Instant, after: Instant): Promise<void> {
+    const aheadMs = Math.max(0, before - (serverDate + 999));
+    const behindMs = Math.max(0, serverDate - after);
     deps.metrics.clockSkewSeconds.set((aheadMs - behindMs) / 1_000);
     const skewMs = Math.max(aheadMs, behindMs);
     if (skewMs <= SKEW_ALERT_MS) return;

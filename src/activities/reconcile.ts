@@ -1,12 +1,13 @@
 import type { RunState } from '../clients/temporal.ts';
 import { overlongAttempts } from '../db/alarms.ts';
 import type { Database } from '../db/client.ts';
-import { expireOverdue } from '../db/overdue.ts';
+import { databaseNow } from '../db/clock.ts';
+import { findOrder } from '../db/orders.ts';
+import { type EndedOrder, expireOverdue } from '../db/overdue.ts';
 import {
   openAmong,
   ordersWithoutProgress,
   overdueLookups,
-  readBook,
   recentlyEnded,
   rotatingSlice,
   trim,
@@ -44,120 +45,177 @@ const TRIM = 1_000;
 const BUDGET_MS = 8_000;
 const AT_ONCE = 20;
 
-/** Makes rows and runs tell one story: the row is right, the run is brought to it. */
-export function createReconcile(deps: ReconcileDeps): Pick<Activities, 'reconcileOrders'> {
-  const { db, timing, runs, bell, metrics } = deps;
+/**
+ * One thing that repair did: an overdue order ended, a run started, a run told to look at its row, a run told that its look-up is
+ * due, a pair's watcher kept running.
+ */
+export type Repair = 'expired' | 'started' | 'told' | 'hastened' | 'watched';
 
-  async function reconcileOrders(): Promise<Record<string, number>> {
-    const deadline = Date.now() + BUDGET_MS;
-    const counts = { expired: 0, started: 0, signalled: 0, disagreements: 0, alarms: 0, watchers: 0, trimmed: 0 };
-    /** Does `act` for each id, some at once, until the time is spent; counts what answered true. */
-    const forEach = async (ids: readonly string[], act: (id: string) => Promise<boolean>): Promise<number> => {
-      let count = 0;
-      for (let i = 0; i < ids.length && Date.now() < deadline; i += AT_ONCE) {
-        const results = await Promise.allSettled(ids.slice(i, i + AT_ONCE).map(act));
-        count += results.filter((result) => result.status === 'fulfilled' && result.value).length;
-        for (const result of results) if (result.status === 'rejected') failed('one order', result.reason);
-      }
-      return count;
-    };
-    const steps: Record<string, () => Promise<void>> = {
-      async expire() {
-        const expired = await expireOverdue(db, timing, 'reconciler', (id, err) => failed(`order ${id}`, err));
-        counts.expired = expired.length;
-        for (const { orderId, status } of expired) {
-          metrics.orders.inc({ outcome: status });
-          bell.alert('overdue_expired_by_repair', { order_id: orderId, status });
-        }
-        const ids = expired.map(({ orderId }) => orderId);
-        counts.signalled += await forEach(ids, (id) => signal(id, 'orderChanged'));
-      },
-      async start() {
-        counts.started = await forEach(await ordersWithoutProgress(db, BATCH), start);
-      },
-      async lookUp() {
-        counts.signalled += await forEach(await overdueLookups(db, BATCH), (id) => signal(id, 'attemptDue'));
-      },
-      async compareClosedRuns() {
-        // Visibility is a convenience: without it the rotating slice finds the same orders, only later.
-        const closed = await openAmong(db, await runs.recentlyClosedOrders());
-        counts.disagreements += await forEach(closed, start);
-      },
-      async compareEndedRows() {
-        counts.disagreements += await forEach(
-          await recentlyEnded(db, BATCH),
-          async (id) => (await runs.describeOrder(id)) === 'running' && signal(id, 'orderChanged'),
-        );
-      },
-      async compareSlice() {
-        counts.disagreements += await forEach(
-          await rotatingSlice(db, SLICE, RECONCILE_EVERY_MS),
-          async (id) => (await runs.describeOrder(id)) !== 'running' && start(id),
-        );
-      },
-      async sound() {
-        counts.alarms = await sound();
-      },
-      async watch() {
-        counts.watchers = await forEach(await unwatchedPairs(db, 2 * deps.rateRefreshMs), watch);
-      },
-      async trim() {
-        if (Date.now() < deadline) counts.trimmed = await trim(db, TRIM);
-      },
-    };
-    // A step that fails must not keep the later ones from their work: the next pass tries it again.
-    let areAllDone = true;
-    for (const [name, step] of Object.entries(steps)) {
-      await step().catch((err: unknown) => {
-        areAllDone = false;
-        failed(name, err);
-      });
-    }
-    metrics.disagreements.set(counts.disagreements);
-    if (areAllDone) metrics.lastPassSeconds.set({ schedule: 'reconcile' }, Date.now() / 1_000);
-    bell.log.info({ event: 'reconciled', ...counts }, 'rows and runs compared');
-    return counts;
-  }
-
-  function failed(what: string, err: unknown): void {
-    bell.log.warn({ event: 'dependency_unavailable', err }, `repair: ${what} must wait for the next pass`);
-  }
-
-  async function start(orderId: string): Promise<boolean> {
-    const isStarted = (await runs.startOrder(orderId)) === 'started';
-    if (isStarted) bell.alert('workflow_repaired', { order_id: orderId });
-    return isStarted;
-  }
-
-  async function sound(): Promise<number> {
-    const overlong = await overlongAttempts(db, timing);
-    for (const { orderId, attempt, alert } of overlong) bell.alert(alert, { order_id: orderId, attempt });
-    return overlong.length + (await ringAlarms(db, bell, { olderThanMs: RECONCILE_EVERY_MS }));
-  }
-
-  async function watch(pair: string): Promise<boolean> {
-    await runs.keepWatching(pair);
-    return true;
-  }
-
-  async function signal(orderId: string, name: 'orderChanged' | 'attemptDue'): Promise<boolean> {
-    return (await runs.signalOrder(orderId, name)) === 'signalled';
-  }
-
-  return { reconcileOrders };
+/** How one pass is made, by the schedule or by a person. */
+export interface PassOptions {
+  readonly budgetMs: number;
+  /** The open orders that are compared one by one with their runs. */
+  readonly toCompare: () => Promise<string[]>;
+  /** Whether the pass also calls people for what was silent, and trims: what a schedule does, whose log and metrics are read. */
+  readonly isStanding: boolean;
+  readonly onRepair?: (repair: Repair, id: string) => void;
+  readonly onFailure: (what: string, error: unknown) => void;
 }
 
-/** Brings the gauges up to date; asked when they are read. */
-export async function collectBook(db: Database, metrics: Metrics): Promise<void> {
-  const book = await readBook(db);
-  metrics.openOrders.reset();
-  for (const { pair, status, count } of book.openOrders) metrics.openOrders.set({ pair, status }, count);
-  metrics.watcherTickAgeSeconds.reset();
-  for (const { pair, seconds } of book.tickAges) metrics.watcherTickAgeSeconds.set({ pair }, seconds);
-  metrics.attemptsUnknown.set(book.attemptsUnknown);
-  metrics.attemptsUnknownOldestSeconds.set(book.oldestUnknownSeconds);
-  metrics.executingOldestSeconds.set(book.oldestExecutingSeconds);
-  metrics.orphansOpen.set(book.orphansOpen);
-  metrics.overdueOldestSeconds.set(book.oldestOverdueSeconds);
-  metrics.pausesActive.set(book.pausesActive);
+export type PassCounts = Record<
+  'expired' | 'started' | 'signalled' | 'disagreements' | 'alarms' | 'watchers' | 'trimmed',
+  number
+> & { readonly areAllDone: boolean };
+
+/** Makes rows and runs tell one story: the row is right, the run is brought to it. */
+export function createReconcile(deps: ReconcileDeps): Pick<Activities, 'reconcileOrders'> {
+  const { db, bell, metrics } = deps;
+  return {
+    async reconcileOrders() {
+      const { areAllDone, ...counts } = await reconcilePass(deps, {
+        budgetMs: BUDGET_MS,
+        toCompare: () => rotatingSlice(db, SLICE, RECONCILE_EVERY_MS),
+        isStanding: true,
+        onFailure: (what, err) =>
+          bell.log.warn({ event: 'dependency_unavailable', err }, `repair: ${what} must wait for the next pass`),
+      });
+      metrics.disagreements.set(counts.disagreements);
+      if (areAllDone) metrics.lastPassSeconds.set({ schedule: 'reconcile' }, (await databaseNow(db)) / 1_000);
+      bell.log.info({ event: 'reconciled', ...counts }, 'rows and runs compared');
+      return counts;
+    },
+  };
+}
+
+/** One pass over everything. Safe beside any other, and beside the runs: each change is made under the order's lock. */
+export async function reconcilePass(deps: ReconcileDeps, options: PassOptions): Promise<PassCounts> {
+  const { db, timing, runs } = deps;
+  const { onRepair = () => {}, onFailure } = options;
+  // A clock that never goes back: a jump of the machine's time must not make a pass endless.
+  const deadline = performance.now() + options.budgetMs;
+  const counts = { expired: 0, started: 0, signalled: 0, disagreements: 0, alarms: 0, watchers: 0, trimmed: 0 };
+  const { start, signal, watch } = createRepairs(deps, onRepair);
+  /** Does `act` for each id, some at once, until the time is spent; counts what answered true. */
+  const forEach = async (ids: readonly string[], act: (id: string) => Promise<boolean>): Promise<number> => {
+    let count = 0;
+    for (let i = 0; i < ids.length && performance.now() < deadline; i += AT_ONCE) {
+      const results = await Promise.allSettled(ids.slice(i, i + AT_ONCE).map(act));
+      count += results.filter((result) => result.status === 'fulfilled' && result.value).length;
+      for (const result of results) if (result.status === 'rejected') onFailure('one order', result.reason);
+    }
+    return count;
+  };
+  const steps: Record<string, () => Promise<void>> = {
+    async expire() {
+      const expired = await expireOverdue(db, timing, 'reconciler', (id, err) => onFailure(`order ${id}`, err));
+      counts.expired = expired.length;
+      noteExpired(deps, expired, onRepair);
+      const ids = expired.map(({ orderId }) => orderId);
+      counts.signalled += await forEach(ids, (id) => signal(id, 'orderChanged'));
+    },
+    async start() {
+      counts.started = await forEach(await ordersWithoutProgress(db, BATCH), start);
+    },
+    async lookUp() {
+      counts.signalled += await forEach(await overdueLookups(db, BATCH), (id) => signal(id, 'attemptDue'));
+    },
+    async compareClosedRuns() {
+      // Visibility is a convenience: without it the rotating slice finds the same orders, only later.
+      const closed = await openAmong(db, await runs.recentlyClosedOrders());
+      counts.disagreements += await forEach(closed, start);
+    },
+    async compareEndedRows() {
+      counts.disagreements += await forEach(
+        await recentlyEnded(db, BATCH),
+        async (id) => (await runs.describeOrder(id)) === 'running' && signal(id, 'orderChanged'),
+      );
+    },
+    async compareOpenRows() {
+      counts.disagreements += await forEach(
+        await options.toCompare(),
+        async (id) => (await runs.describeOrder(id)) !== 'running' && start(id),
+      );
+    },
+    async sound() {
+      if (options.isStanding) counts.alarms = await sound(deps);
+    },
+    async watch() {
+      counts.watchers = await forEach(await unwatchedPairs(db, 2 * deps.rateRefreshMs), watch);
+    },
+    async trim() {
+      if (options.isStanding && performance.now() < deadline) counts.trimmed = await trim(db, TRIM);
+    },
+  };
+  // A step that fails must not keep the later ones from their work: the next pass tries it again.
+  let areAllDone = true;
+  for (const [name, step] of Object.entries(steps)) {
+    await step().catch((err: unknown) => {
+      areAllDone = false;
+      onFailure(name, err);
+    });
+  }
+  return { ...counts, areAllDone };
+}
+
+/**
+ * The same for one order, whose row somebody has just looked at: what a pass would leave for some seconds more, because it may still
+ * be under way, is done now. Its run is started where it has none, or told where the row has ended.
+ */
+export async function reconcileOrder(
+  deps: ReconcileDeps,
+  orderId: string,
+  { onRepair = () => {}, onFailure }: Pick<PassOptions, 'onRepair' | 'onFailure'>,
+): Promise<void> {
+  const { db, timing, runs } = deps;
+  const { start, signal, watch } = createRepairs(deps, onRepair);
+  const expired = await expireOverdue(db, timing, 'reconciler', (id, err) => onFailure(`order ${id}`, err), orderId);
+  noteExpired(deps, expired, onRepair);
+  const order = await findOrder(db, orderId);
+  if (!order) return;
+  if (order.closedAt !== null) {
+    if ((await runs.describeOrder(orderId)) === 'running') await signal(orderId, 'orderChanged');
+    return;
+  }
+  await start(orderId);
+  if ((await overdueLookups(db, 1, orderId)).length > 0) await signal(orderId, 'attemptDue');
+  if ((await unwatchedPairs(db, 2 * deps.rateRefreshMs)).includes(order.pair)) await watch(order.pair);
+}
+
+function createRepairs({ runs, bell }: ReconcileDeps, onRepair: NonNullable<PassOptions['onRepair']>) {
+  const start = async (orderId: string): Promise<boolean> => {
+    const isStarted = (await runs.startOrder(orderId)) === 'started';
+    if (!isStarted) return false;
+    bell.alert('workflow_repaired', { order_id: orderId });
+    onRepair('started', orderId);
+    return true;
+  };
+  const signal = async (orderId: string, name: 'orderChanged' | 'attemptDue'): Promise<boolean> => {
+    const isSignalled = (await runs.signalOrder(orderId, name)) === 'signalled';
+    if (isSignalled) onRepair(name === 'attemptDue' ? 'hastened' : 'told', orderId);
+    return isSignalled;
+  };
+  const watch = async (pair: string): Promise<boolean> => {
+    await runs.keepWatching(pair);
+    onRepair('watched', pair);
+    return true;
+  };
+  return { start, signal, watch };
+}
+
+function noteExpired(
+  { metrics, bell }: ReconcileDeps,
+  expired: readonly EndedOrder[],
+  onRepair: NonNullable<PassOptions['onRepair']>,
+): void {
+  for (const { orderId, status } of expired) {
+    metrics.orders.inc({ outcome: status });
+    bell.alert('overdue_expired_by_repair', { order_id: orderId, status });
+    onRepair('expired', orderId);
+  }
+}
+
+async function sound({ db, timing, bell }: ReconcileDeps): Promise<number> {
+  const overlong = await overlongAttempts(db, timing);
+  for (const { orderId, attempt, alert } of overlong) bell.alert(alert, { order_id: orderId, attempt });
+  return overlong.length + (await ringAlarms(db, bell, { olderThanMs: RECONCILE_EVERY_MS }));
 }

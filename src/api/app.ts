@@ -5,6 +5,7 @@ import type { OrderCache, UserCache } from '../clients/redis-cache.ts';
 import type { Database } from '../db/client.ts';
 import type { OrderSnapshot } from '../db/order-snapshots.ts';
 import { closeGate, newestObservation } from '../db/rate-watch.ts';
+import type { Instant } from '../domain/order.ts';
 import type { SanityBounds } from '../domain/rate-sanity.ts';
 import type { Timing } from '../domain/timing.ts';
 import type { Logger } from '../logger.ts';
@@ -26,8 +27,11 @@ export interface ApiDeps {
   readonly sanity: SanityBounds;
   readonly rateRefreshMs: number;
   readonly webhookSecrets: readonly string[];
-  /** Wall-clock time in milliseconds, for the age of a webhook's signature and of a rate. */
-  readonly now: () => number;
+  /**
+   * The time in milliseconds, for the age of a webhook's signature and of rates: PostgreSQL's, so that a machine whose clock is
+   * wrong drops no good event.
+   */
+  readonly now: () => Instant | Promise<Instant>;
   /** Whether the database answers. */
   readonly isReady: () => Promise<boolean>;
   /** When a request that hangs is answered 503. */
@@ -50,8 +54,9 @@ export function createApi(deps: ApiDeps): Express {
     closeGate: (forMs) => closeGate(db, forMs),
     lastGoodRate: async (pair) => {
       const newest = await newestObservation(db, pair);
-      return newest && deps.now() - newest.observedAt <= BASELINE_MS ? newest.referenceRate : null;
+      return newest && (await deps.now()) - newest.observedAt <= BASELINE_MS ? newest.referenceRate : null;
     },
+    now: deps.now,
     sanity: deps.sanity,
     rateRefreshMs: deps.rateRefreshMs,
   });

@@ -1,5 +1,6 @@
 import type { ConduitClient, QuoteReply } from '../clients/conduit/client.ts';
 import { Decimal } from '../domain/decimal.ts';
+import type { Instant } from '../domain/order.ts';
 import { type QuoteFault, type QuoteRequest, readQuote } from '../domain/quote.ts';
 import { judgeRate, type SanityBounds } from '../domain/rate-sanity.ts';
 import type { QuoteReading } from './order-terms.ts';
@@ -24,6 +25,8 @@ export interface CreationQuotesDeps {
   readonly requestQuote: RequestQuote;
   /** Tells everybody not to call the provider for a while. */
   readonly closeGate: (forMs: number) => Promise<void>;
+  /** The time in milliseconds, where Conduit did not send its own. */
+  readonly now: () => Instant | Promise<Instant>;
   /** The pair's newest reference rate that the watchers found good; null when there is none that still says anything. */
   readonly lastGoodRate: (pair: string) => Promise<string | null>;
   readonly sanity: SanityBounds;
@@ -104,7 +107,7 @@ export function createCreationQuotes(deps: CreationQuotesDeps) {
     const [option] = reply.options;
     if (!option) return { kind: 'unusable', fault: 'no_option' };
     // Conduit dates its quote, so the age is told by its own clock where it sent one.
-    const read = readQuote(option, request, reply.serverDate ?? Date.now(), 2 * rateRefreshMs);
+    const read = readQuote(option, request, reply.serverDate ?? (await deps.now()), 2 * rateRefreshMs);
     if (typeof read === 'string') return { kind: 'unusable', fault: read };
     // Before anything of the order is held against it: under an absurd rate every target looks implausible.
     const verdict = judgeRate(read.shape.referenceRate, await deps.lastGoodRate(pair), deps.sanity);

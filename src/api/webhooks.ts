@@ -4,6 +4,7 @@ import type { Database } from '../db/client.ts';
 import { receiveEvent } from '../db/inbox.ts';
 import { DomainError } from '../domain/errors.ts';
 import { orderIdOfReference } from '../domain/ids.ts';
+import type { Instant } from '../domain/order.ts';
 import type { Metrics } from '../metrics.ts';
 import { depthOf } from './json-text.ts';
 
@@ -11,7 +12,8 @@ export interface WebhooksDeps {
   readonly db: Database;
   /** Several while a secret is being rotated; none: every delivery is refused. */
   readonly secrets: readonly string[];
-  readonly now: () => number;
+  /** The clock that the age of a signature is judged by, in milliseconds. */
+  readonly now: () => Instant | Promise<Instant>;
   readonly metrics: Metrics;
 }
 
@@ -30,7 +32,7 @@ const TAKES_BACK = /^transaction\.(failed|cancelled|rejected|returned|return)/;
 export function webhooksRouter({ db, secrets, now, metrics }: WebhooksDeps): Router {
   async function receive(req: Request, res: Response): Promise<void> {
     const rawBody = Buffer.isBuffer(req.body) ? req.body : Buffer.alloc(0);
-    const verdict = verifyWebhook(rawBody, req.get('x-conduit-signature'), secrets, now());
+    const verdict = await verifyWebhook(rawBody, req.get('x-conduit-signature'), secrets, now);
     if (verdict !== 'ok') {
       req.log.warn({ event: 'webhook_received', code: verdict }, `webhook refused: signature ${verdict}`);
       throw new DomainError('invalid_signature', 'the delivery is not signed by Conduit, or too old');

@@ -37,7 +37,21 @@ const RETENTION_S = 7 * 24 * 3_600;
 /** How long a pull waits for a first message; the emulator answers a second earlier. A stop waits for it. */
 const PULL_DEADLINE_MS = 3_000;
 
-const GRPC = { deadlineExceeded: 4, notFound: 5, alreadyExists: 6 } as const;
+/** gRPC status codes that we tell apart: https://grpc.io/docs/guides/status-codes/ */
+const GRPC = {
+  deadlineExceeded: 4,
+  notFound: 5,
+  alreadyExists: 6,
+  permissionDenied: 7,
+  unavailable: 14,
+  unauthenticated: 16,
+} as const;
+const UNAVAILABLE: readonly number[] = [
+  GRPC.deadlineExceeded,
+  GRPC.permissionDenied,
+  GRPC.unavailable,
+  GRPC.unauthenticated,
+];
 
 export const deadLetterTopic = (topic: string) => `${topic}.dead-letter`;
 const bridgeSubscription = (topic: string) => `${topic}.bridge`;
@@ -93,6 +107,30 @@ export function connectPubsub({ projectId, emulatorHost }: PubsubSettings) {
     await create();
   }
 
+  async function pullFrom(name: string, limit: number): Promise<IncomingMessage[] | null> {
+    const { subscriber } = await clients;
+    const request = { subscription: subscriptionPath(name), maxMessages: limit };
+    try {
+      const [reply] = await subscriber.pull(request, { ...ONCE, timeout: PULL_DEADLINE_MS });
+      return (reply.receivedMessages ?? []).map(toIncoming);
+    } catch (error) {
+      if (codeOf(error) === GRPC.deadlineExceeded) return null;
+      throw error;
+    }
+  }
+
+  async function acknowledgeOn(name: string, ackId: string): Promise<void> {
+    const { subscriber } = await clients;
+    await subscriber.acknowledge({ subscription: subscriptionPath(name), ackIds: [ackId] }, ONCE);
+  }
+
+  async function holdFor(name: string, ackIds: string[], seconds: number): Promise<void> {
+    if (ackIds.length === 0) return;
+    const { subscriber } = await clients;
+    const request = { subscription: subscriptionPath(name), ackIds, ackDeadlineSeconds: seconds };
+    await subscriber.modifyAckDeadline(request, ONCE);
+  }
+
   return {
     /**
      * Creates what is missing of a topic, its subscription, and the dead letters of both; several may do so at once. Ordering
@@ -137,30 +175,29 @@ export function connectPubsub({ projectId, emulatorHost }: PubsubSettings) {
      * Takes up to `limit` messages for {@link ACK_DEADLINE_S} seconds, waiting a little for the first; null when the answer did not
      * come in time, which an empty subscription and a frozen server have in common.
      */
-    async pull(topic: string, limit: number): Promise<IncomingMessage[] | null> {
-      const { subscriber } = await clients;
-      const request = { subscription: subscriptionPath(bridgeSubscription(topic)), maxMessages: limit };
-      try {
-        const [reply] = await subscriber.pull(request, { ...ONCE, timeout: PULL_DEADLINE_MS });
-        return (reply.receivedMessages ?? []).map(toIncoming);
-      } catch (error) {
-        if (codeOf(error) === GRPC.deadlineExceeded) return null;
-        throw error;
-      }
-    },
+    pull: (topic: string, limit: number) => pullFrom(bridgeSubscription(topic), limit),
 
     /** Done: the message is not delivered again. An acknowledgement that is lost costs one more delivery. */
-    async acknowledge(topic: string, { ackId }: IncomingMessage): Promise<void> {
-      const { subscriber } = await clients;
-      const subscription = subscriptionPath(bridgeSubscription(topic));
-      await subscriber.acknowledge({ subscription, ackIds: [ackId] }, ONCE);
-    },
+    acknowledge: (topic: string, { ackId }: IncomingMessage) => acknowledgeOn(bridgeSubscription(topic), ackId),
 
     /** Not done: the message is delivered again after the wait that {@link RETRY_POLICY} gives it. */
-    async giveBack(topic: string, { ackId }: IncomingMessage): Promise<void> {
-      const { subscriber } = await clients;
-      const subscription = subscriptionPath(bridgeSubscription(topic));
-      await subscriber.modifyAckDeadline({ subscription, ackIds: [ackId], ackDeadlineSeconds: 0 }, ONCE);
+    giveBack: (topic: string, { ackId }: IncomingMessage) => holdFor(bridgeSubscription(topic), [ackId], 0),
+
+    /** The dead letters of a topic, for a person: nobody else takes them. */
+    deadLetters: {
+      /** As {@link pull}. What is neither acknowledged nor released is there again when its hold ends. */
+      pull: (topic: string, limit: number) => pullFrom(holdSubscription(topic), limit),
+
+      /** Keeps what was pulled for `seconds` from now, so that the next pull brings others; 0 lets it be pulled at once. */
+      hold: (topic: string, messages: readonly IncomingMessage[], seconds: number) =>
+        holdFor(
+          holdSubscription(topic),
+          messages.map(({ ackId }) => ackId),
+          seconds,
+        ),
+
+      /** Gone for good. */
+      acknowledge: (topic: string, { ackId }: IncomingMessage) => acknowledgeOn(holdSubscription(topic), ackId),
     },
 
     async close(): Promise<void> {
@@ -204,6 +241,12 @@ function toIncoming({ ackId, message, deliveryAttempt }: protos.google.pubsub.v1
     deliveryAttempt: deliveryAttempt ?? 0,
     publishedAt: new Date(Number(message?.publishTime?.seconds ?? 0) * 1_000),
   };
+}
+
+/** Whether the call did not come through, or was not let in: nothing is known to be wrong with what was asked. */
+export function isPubsubUnavailable(error: unknown): boolean {
+  const code = codeOf(error);
+  return code !== null && UNAVAILABLE.includes(code);
 }
 
 /** The topic or the subscription is not there: it was never made, or the emulator lost it. */

@@ -20,13 +20,15 @@ export interface EndedOrder {
 
 /**
  * Expires accepted and watching orders whose workflow did not: the one mechanism outside Temporal, so that an order ends in time
- * even while Temporal is away. Never an executing one: its end is the provider's to give. Returns what it ended.
+ * even while Temporal is away. Never an executing one: its end is the provider's to give. With `only` no other order than that
+ * one. Returns what it ended.
  */
 export async function expireOverdue(
   db: Database,
   timing: Timing,
   actor: Actor,
   onFailure: (orderId: string, error: unknown) => void = () => {},
+  only: string | null = null,
 ): Promise<EndedOrder[]> {
   const ended: EndedOrder[] = [];
   const giveUpAt = performance.now() + BUDGET_MS;
@@ -35,6 +37,7 @@ export async function expireOverdue(
       select order_id, expires_at from orders
       where closed_at is null and status in ('accepted', 'watching') and expires_at >= ${after}
         and expires_at < (select app_now()) - ${GRACE_MS} * interval '1 millisecond'
+        and (${only}::uuid is null or order_id = ${only}::uuid)
       order by expires_at, order_id limit ${BATCH}`;
     let count = 0;
     for (const { orderId } of page) {

@@ -143,3 +143,11 @@ export async function forgetBaseline(sql: Sql, pair: string): Promise<void> {
 export async function closeGate(db: Database, forMs: number): Promise<void> {
   await db`update provider_gate set closed_until = greatest(closed_until, app_now() + ${forMs} * interval '1 millisecond')`;
 }
+
+/** How long nobody may call the provider; 0 when the gate is open. */
+export async function gateClosedForMs(db: Database): Promise<number> {
+  const [row] = await db<{ ms: number }[]>`
+    select ceil(extract(epoch from closed_until - app_now()) * 1000)::float8 as ms from provider_gate
+    where closed_until > app_now()`;
+  return row?.ms ?? 0;
+}

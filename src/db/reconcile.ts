@@ -1,3 +1,4 @@
+import type { Instant } from '../domain/order.ts';
 import type { Database } from './client.ts';
 
 /** Orders that a healthy system would be working on already: their runs are started, or found to be running. */
@@ -42,10 +43,12 @@ export async function recentlyEnded(db: Database, limit: number): Promise<string
   return rows.map(({ orderId }) => orderId);
 }
 
-export async function overdueLookups(db: Database, limit: number): Promise<string[]> {
+/** Orders whose look-up is overdue by 30 s; with `only` no other than that one. */
+export async function overdueLookups(db: Database, limit: number, only: string | null = null): Promise<string[]> {
   const rows = await db<{ orderId: string }[]>`
     select order_id from transactions
     where status in ('prepared', 'created', 'executing') and next_lookup_at < app_now() - interval '30 seconds'
+      and (${only}::uuid is null or order_id = ${only}::uuid)
     order by next_lookup_at limit ${limit}`;
   return rows.map(({ orderId }) => orderId);
 }
@@ -57,6 +60,61 @@ export async function unwatchedPairs(db: Database, maxAgeMs: number): Promise<st
     where not exists (select from rate_observations r
       where r.pair = p.pair and r.observed_at > (select app_now()) - ${maxAgeMs} * interval '1 millisecond')`;
   return rows.map(({ pair }) => pair);
+}
+
+/**
+ * Pairs with open orders whose newest good rate is older than it should be while somebody watches. Under a pause of all or of the pair
+ * nothing waits for the rate, and one that was paused for its rate has none; while the provider asks for silence nobody may
+ * fetch one, and the age counts from the end of that.
+ */
+export async function stalePairs(db: Database, maxAgeMs: number): Promise<string[]> {
+  const rows = await db<{ pair: string }[]>`
+    select p.pair
+    from (select pair, min(created_at) as since from orders where closed_at is null group by pair) p
+    cross join provider_gate g
+    left join lateral (
+      select observed_at from rate_observations o where o.pair = p.pair order by observed_at desc limit 1) r on true
+    where greatest(p.since, r.observed_at, g.closed_until) < (select app_now()) - ${maxAgeMs} * interval '1 millisecond'
+      and not exists (select from pauses where scope in ('all', 'pair:' || p.pair))
+    order by p.pair`;
+  return rows.map(({ pair }) => pair);
+}
+
+export interface OpenOrder {
+  readonly orderId: string;
+  /** Old enough that whatever was to happen at its creation has happened. */
+  readonly isSettled: boolean;
+}
+
+/** A page of the open orders, by id; `after` is the last one of the page before. */
+export async function openOrders(db: Database, after: string | null, limit: number): Promise<OpenOrder[]> {
+  return db<OpenOrder[]>`
+    select order_id, created_at < app_now() - interval '30 seconds' as is_settled from orders
+    where closed_at is null and (${after}::uuid is null or order_id > ${after}::uuid)
+    order by order_id limit ${limit}`;
+}
+
+/** Which of these have no open row: orders that ended more than 30 s ago, and ids of no order at all. */
+export async function withoutOpenRow(db: Database, orderIds: readonly string[]): Promise<string[]> {
+  const rows = await db<{ orderId: string }[]>`
+    select i.order_id from unnest(${orderIds as string[]}::uuid[]) as i (order_id) left join orders o using (order_id)
+    where o.order_id is null or o.closed_at < (select app_now()) - interval '30 seconds'`;
+  return rows.map(({ orderId }) => orderId);
+}
+
+/** Attempts of this base URL and organisation that know their order there and were minted since; by reference, a page at a time. */
+export async function placedSince(
+  db: Database,
+  place: { readonly baseUrl: string; readonly organisation: string },
+  since: Instant,
+  after: string | null,
+  limit: number,
+): Promise<{ orderId: string; attempt: number; reference: string }[]> {
+  return db<{ orderId: string; attempt: number; reference: string }[]>`
+    select order_id, attempt, reference from transactions
+    where conduit_order_id is not null and created_at >= ${since}
+      and base_url = ${place.baseUrl} and organisation = ${place.organisation} and (${after}::text is null or reference > ${after}::text)
+    order by reference limit ${limit}`;
 }
 
 /** Deletes what nobody needs any more, a bounded number of rows a pass. Orders, events and sends are kept for good. */
@@ -87,7 +145,8 @@ export async function readBook(db: Database): Promise<Book> {
   const openOrders = await db<{ pair: string; status: string; count: number }[]>`
     select pair, status, count(*)::int as count from orders where closed_at is null group by pair, status`;
   const tickAges = await db<{ pair: string; seconds: number }[]>`
-    select pair, extract(epoch from app_now() - coalesce(r.observed_at, p.since))::float8 as seconds
+    -- A pair may have been without orders for days: its age counts from when somebody had a reason to look.
+    select pair, extract(epoch from app_now() - greatest(r.observed_at, p.since))::float8 as seconds
     from (select pair, min(created_at) as since from orders where closed_at is null group by pair) p
     left join lateral (
       select observed_at from rate_observations o where o.pair = p.pair order by observed_at desc limit 1) r on true`;

@@ -1,9 +1,11 @@
 // `npm run admin -- <command>`: what an operator does by hand.
 import { adoptCommands } from './admin/adopt.ts';
 import type { AdminCommand } from './admin/command-line.ts';
+import { deadLetterCommands } from './admin/dead-letters.ts';
 import { keyCommands } from './admin/keys.ts';
 import { orphanCommands } from './admin/orphans.ts';
 import { pauseCommands } from './admin/pauses.ts';
+import { reconcileCommands } from './admin/reconcile.ts';
 import { userCommands } from './admin/users.ts';
 import { webhookCommands } from './admin/webhook.ts';
 import { runCommand, UsageError } from './command.ts';
@@ -15,6 +17,8 @@ const COMMANDS: readonly AdminCommand[] = [
   ...webhookCommands,
   ...orphanCommands,
   ...adoptCommands,
+  ...deadLetterCommands,
+  ...reconcileCommands,
 ];
 
 await runCommand(async (io) => {

@@ -8,9 +8,9 @@ import { loadConfig } from '../config.ts';
 import { connectDatabase, type Database, isUsable } from '../db/client.ts';
 import { databaseNow } from '../db/clock.ts';
 import { prepareEnd } from './graceful-end.ts';
+import { watchMachineClock } from './machine-clock.ts';
 import { orderCacheOf } from './order-cache.ts';
 import { listen, type ProcessContext, type RunningProcess } from './process.ts';
-import { watchProcessClock } from './process-clock.ts';
 
 /** A request may be waiting for a quote, which has ten seconds, and then for its transaction. */
 const LAST_ANSWER_MS = 12_000;
@@ -97,7 +97,7 @@ export async function startApi(
   const { port } = server.address() as AddressInfo;
   log.info({ event: 'process_started', port }, `the API listens on ${config.HOST}:${port}`);
 
-  const unwatchClock = watchProcessClock({ db, metrics, log });
+  const unwatchClock = watchMachineClock({ db: pool, metrics, log });
   return {
     checks: { postgres: isReady },
     async stop() {

@@ -3,8 +3,8 @@ import { connectTemporal, loadTemporalSettings, type Temporal } from '../clients
 import { type KeylessConfig, loadKeylessConfig } from '../config.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import { createBridge } from '../pubsub-bridge/bridge.ts';
+import { watchMachineClock } from './machine-clock.ts';
 import type { ProcessContext, RunningProcess } from './process.ts';
-import { watchProcessClock } from './process-clock.ts';
 
 /** A little more than a bridge gives itself to drain. */
 const STOP_DEADLINE_MS = 30_000;
@@ -45,7 +45,7 @@ export async function startBridge(
     rateRefreshMs: config.rateRefreshMs,
   });
   bridge.start();
-  const unwatchClock = watchProcessClock({ db: pool, metrics, log });
+  const unwatchClock = watchMachineClock({ db: pool, metrics, log });
   return {
     checks: bridge.checks,
     collect: bridge.collect,

@@ -3,10 +3,10 @@ import { fileURLToPath } from 'node:url';
 import { Context } from '@temporalio/activity';
 import { DefaultLogger, makeTelemetryFilterString, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createBell } from '../activities/bell.ts';
+import { areRatesFresh, collectBook } from '../activities/book.ts';
 import { type ActivityDeps, createActivities } from '../activities/index.ts';
 import type { Activities } from '../activities/interface.ts';
 import { createOrderRuns } from '../activities/order-runs.ts';
-import { collectBook } from '../activities/reconcile.ts';
 import { type ConduitClient, createConduitClient } from '../clients/conduit/client.ts';
 import { connectRedis } from '../clients/redis.ts';
 import { createRedisHints } from '../clients/redis-hints.ts';
@@ -14,9 +14,9 @@ import { connectTemporal, loadTemporalSettings } from '../clients/temporal.ts';
 import { loadConfig } from '../config.ts';
 import { connectDatabase, type Database, isUsable } from '../db/client.ts';
 import { CONDUIT_TASK_QUEUE, ORDER_TASK_QUEUE } from '../workflows/messages.ts';
+import { watchMachineClock } from './machine-clock.ts';
 import { orderCacheOf } from './order-cache.ts';
 import type { ProcessContext, RunningProcess } from './process.ts';
-import { watchProcessClock } from './process-clock.ts';
 import { ensureSchedules } from './schedules.ts';
 
 /** Activities under way get this long to finish before the worker leaves. */
@@ -125,7 +125,7 @@ export async function startWorker(
       log.warn({ event: 'dependency_unavailable', err }, 'the schedules could not be made sure of');
     });
   }, SCHEDULES_EVERY_MS);
-  const unwatchClock = watchProcessClock({ db: pool, metrics, log });
+  const unwatchClock = watchMachineClock({ db: pool, metrics, log });
 
   return {
     checks: {
@@ -133,6 +133,7 @@ export async function startWorker(
       temporal: async () => temporal.ping().then(() => true),
       search_attributes: () => temporal.hasSearchAttributes(),
       polling: () => orders.getState() === 'RUNNING' && provider.getState() === 'RUNNING',
+      rates: () => areRatesFresh(db, config.rateRefreshMs),
     },
     collect: () => collectBook(db, metrics),
     async stop() {

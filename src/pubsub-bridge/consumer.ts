@@ -56,6 +56,7 @@ export function createConsumer<T extends Topic>(topic: T, deps: ConsumerDeps) {
       parked_topic: topic,
       parked_message_id: message.id,
       parked_published_at: message.publishedAt.toISOString(),
+      parked_delivery_attempt: String(message.deliveryAttempt),
     };
     try {
       await pubsub.publish(deadLetterTopic(topic), [{ data: message.data, attributes }]);

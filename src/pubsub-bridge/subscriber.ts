@@ -15,6 +15,8 @@ export interface SubscriberDeps {
   readonly log: Logger;
   readonly maxInFlight?: number;
   readonly checkEveryMs?: number;
+  /** A clock that never goes back, in milliseconds. */
+  readonly clock?: () => number;
 }
 
 /** What Temporal starts in about half a second, so that no message waits for long behind the others of its pull. */
@@ -25,6 +27,8 @@ const CHECK_EVERY_MS = 30_000;
 const MISSING_MS = 100;
 /** A pause ends by a word of the breaker; this is only for the case that the word came in between. */
 const PAUSED_MS = 1_000;
+/** Twice what a pass may take in which every call and every handler reaches its deadline. Without its word the loop hangs. */
+const MAX_PASS_MS = 60_000;
 
 /**
  * Pulls the messages of one subscription, no more than there are handlers for, and none while the bridge is paused. A subscription
@@ -32,10 +36,12 @@ const PAUSED_MS = 1_000;
  */
 export function createSubscriber(deps: SubscriberDeps) {
   const { topic, pubsub, handle, isPaused, log, maxInFlight = MAX_IN_FLIGHT, checkEveryMs = CHECK_EVERY_MS } = deps;
+  const { clock = () => performance.now() } = deps;
   const inFlight = new Set<Promise<void>>();
   let isTaking = false;
   let isStopping = false;
   let checkedAtMs = Number.NEGATIVE_INFINITY;
+  let passBeganAtMs = Number.NEGATIVE_INFINITY;
   let loop: Loop | null = null;
 
   async function take(message: IncomingMessage): Promise<void> {
@@ -57,14 +63,15 @@ export function createSubscriber(deps: SubscriberDeps) {
   }
   /** Once in a while, and after everything that looks like an outage. Throws while Pub/Sub is away. */
   async function check(): Promise<void> {
-    if (performance.now() - checkedAtMs < checkEveryMs) return;
+    if (clock() - checkedAtMs < checkEveryMs) return;
     if (!(await pubsub.hasSubscription(topic))) {
       await pubsub.ensure(topic);
       log.info({ event: 'subscription_reopened', topic }, 'made the topic and its subscription');
     }
-    checkedAtMs = performance.now();
+    checkedAtMs = clock();
   }
   async function pass(): Promise<number> {
+    passBeganAtMs = clock();
     if (isPaused()) {
       isTaking = false;
       return PAUSED_MS;
@@ -85,8 +92,8 @@ export function createSubscriber(deps: SubscriberDeps) {
     return 0;
   }
   return {
-    /** Whether messages are being taken: false while paused and while Pub/Sub is away. */
-    isOpen: () => isTaking,
+    /** Whether messages are being taken: false while paused, while Pub/Sub is away, and when a call of the library never ends. */
+    isOpen: () => isTaking && clock() - passBeganAtMs < MAX_PASS_MS,
     /** Something changed that the next pass should see at once. */
     wake: () => loop?.wake(),
     start(): void {

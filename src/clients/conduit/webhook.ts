@@ -11,14 +11,15 @@ const MAX_HEADER_CHARS = 2_000;
 
 /**
  * Judges `X-Conduit-Signature: t=<unix seconds>,v1=<hex>[,v1=<hex>]`: any v1 that matches under any of our secrets is good
- * (both sides rotate), over the raw bytes as they came. `nowMs` is our clock in milliseconds.
+ * (both sides rotate), over the raw bytes as they came. `now` is a clock that may be asked for, in milliseconds: it is asked only
+ * for what is signed, so that a stranger's delivery costs nobody a query.
  */
-export function verifyWebhook(
+export async function verifyWebhook(
   rawBody: Buffer,
   signatureHeader: string | undefined,
   secrets: readonly string[],
-  nowMs: number,
-): WebhookVerdict {
+  now: () => Instant | Promise<Instant>,
+): Promise<WebhookVerdict> {
   if (signatureHeader === undefined || signatureHeader === '') return 'missing';
   if (signatureHeader.length > MAX_HEADER_CHARS) return 'malformed';
   const parts = signatureHeader.split(',').map((part) => part.trim());
@@ -37,7 +38,7 @@ export function verifyWebhook(
   const matches = expected.flatMap((digest) => signatures.map((signature) => timingSafeEqual(digest, signature)));
   if (!matches.includes(true)) return 'mismatch';
   // Whole seconds against whole seconds, as the header counts them.
-  const distance = Math.abs(Math.floor(nowMs / 1_000) - Number(time));
+  const distance = Math.abs(Math.floor((await now()) / 1_000) - Number(time));
   return distance > TOLERANCE_SECONDS ? 'stale' : 'ok';
 }
 

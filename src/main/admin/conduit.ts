@@ -89,8 +89,8 @@ interface NoAnswer {
   readonly kind: 'unavailable' | 'rate_limited';
 }
 
-/** Asks Conduit, again after each `Retry-After`. */
-export function createPatientAsk(wait: (ms: number) => Promise<void>, io: CommandIo): PatientAsk {
+/** Asks Conduit, again after each `Retry-After`. `again` says how to go on where that is of no use. */
+export function createPatientAsk(wait: (ms: number) => Promise<void>, io: CommandIo, again = AGAIN): PatientAsk {
   let leftMs = MAX_PATIENCE_MS;
   let failedInARow = 0;
 
@@ -101,7 +101,7 @@ export function createPatientAsk(wait: (ms: number) => Promise<void>, io: Comman
       const retryAfterMs = 'retryAfterMs' in reply ? Number(reply.retryAfterMs) : 0;
       const seconds = Math.ceil(retryAfterMs / 1_000);
       leftMs -= retryAfterMs;
-      if (leftMs < 0) throw new CommandError(`Conduit asks to be left alone for ${seconds} s more. ${AGAIN}`);
+      if (leftMs < 0) throw new CommandError(`Conduit asks to be left alone for ${seconds} s more. ${again}`);
       io.tell(`Conduit asks for patience: waiting ${seconds} s.`);
       await wait(retryAfterMs);
     }
@@ -110,7 +110,7 @@ export function createPatientAsk(wait: (ms: number) => Promise<void>, io: Comman
   async function ask<Reply extends Kinded>(read: () => Promise<Reply>): Promise<Exclude<Reply, NoAnswer>> {
     const reply = await patiently(read);
     if (reply.kind !== 'unavailable') return reply as Exclude<Reply, NoAnswer>;
-    throw new CommandError(`Conduit could not be read${'code' in reply ? ` (${String(reply.code)})` : ''}. ${AGAIN}`);
+    throw new CommandError(`Conduit could not be read${'code' in reply ? ` (${String(reply.code)})` : ''}. ${again}`);
   }
 
   return {

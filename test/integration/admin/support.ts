@@ -14,18 +14,20 @@ import { applyRecord } from '../../../src/db/records.ts';
 import { setUserAccounts } from '../../../src/db/users.ts';
 import { createLogger } from '../../../src/logger.ts';
 import { adoptCommands } from '../../../src/main/admin/adopt.ts';
+import { deadLetterCommands } from '../../../src/main/admin/dead-letters.ts';
 import { orphanCommands } from '../../../src/main/admin/orphans.ts';
 import { pauseCommands } from '../../../src/main/admin/pauses.ts';
+import { reconcileCommands } from '../../../src/main/admin/reconcile.ts';
 import { CommandError, UsageError } from '../../../src/main/command.ts';
 import { createMetrics } from '../../../src/metrics.ts';
 import { type Api, PAIR, processKeys, start, stopAll, until } from '../../simulator/support.ts';
 import { createTestDatabase } from '../../support/database.ts';
 import { orderOf, TIMING } from '../db/support.ts';
 
-const COMMANDS = [...adoptCommands, ...orphanCommands, ...pauseCommands];
+const COMMANDS = [...adoptCommands, ...deadLetterCommands, ...orphanCommands, ...pauseCommands, ...reconcileCommands];
 export const ORGANISATION = 'test';
 
-interface Ran {
+export interface Ran {
   readonly code: 0 | 1 | 2;
   readonly out: string;
   readonly err: string;
@@ -128,7 +130,8 @@ export async function openAdminBed(): Promise<AdminBed> {
   };
 }
 
-async function admin(text: string): Promise<Ran> {
+/** Runs one of the commands as the operator types it, in this process and its environment; words in quotes are one. */
+export async function admin(text: string): Promise<Ran> {
   const args = [...text.matchAll(/"([^"]*)"|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain ?? '');
   const called = COMMANDS.filter(({ words }) => words.split(' ').every((word, index) => args[index] === word));
   const command = called.sort((a, b) => b.words.length - a.words.length)[0];

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
-import { connectPubsub } from '../../../src/clients/pubsub.ts';
+import { connectPubsub, type Pubsub } from '../../../src/clients/pubsub.ts';
 import { connectTemporal, type TemporalSettings } from '../../../src/clients/temporal.ts';
 import { loadConfig } from '../../../src/config.ts';
 import { connectDatabase, type Database, inTransaction } from '../../../src/db/client.ts';
@@ -28,6 +28,8 @@ export interface StartOptions {
   readonly emulatorHost?: string;
   readonly rateRefreshMs?: number;
   readonly overdueEveryMs?: number;
+  /** Something between the bridge and Pub/Sub, for a test that wants it to hang. */
+  readonly wrapPubsub?: (real: Pubsub) => Pubsub;
 }
 
 export interface TestBridge {
@@ -91,10 +93,10 @@ function startBridge(
   const db = connectDatabase({ url: databaseUrl, applicationName: 'bridge', maxConnections: 4 });
   const pubsub = connectPubsub({ projectId: project.projectId, emulatorHost: options.emulatorHost });
   const temporal = connectTemporal(options.temporal ?? namespace.settings);
-  const { overdueEveryMs, rateRefreshMs = 60_000 } = options;
+  const { overdueEveryMs, rateRefreshMs = 60_000, wrapPubsub = (real: Pubsub) => real } = options;
   const bridge = createBridge({
     db,
-    pubsub,
+    pubsub: wrapPubsub(pubsub),
     temporal,
     log,
     metrics,

@@ -141,3 +141,76 @@ test('a bridge that stops ends what it began, gives back the rest, and another c
   await eventually('the acks', async () => (await second.count('order-checks', 'started')) >= orders.length - done);
   expect(await second.count('order-checks', 'started')).toBe(orders.length - done);
 });
+
+test('a bridge whose own relay hangs says so: its outbox lags, although all that it needs answers', async () => {
+  const harness = await createHarness();
+  let release = () => {};
+  const hangs = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const { bridge, count } = harness.start({
+    wrapPubsub: (real) => ({
+      ...real,
+      async publish(topic, messages) {
+        await hangs;
+        return real.publish(topic, messages);
+      },
+    }),
+  });
+  await eventually('the subscriptions', async () => bridge.checks.pubsub());
+  const order = await placeOrder(harness.db);
+  await eventually('a measurement', async () => {
+    await bridge.collect();
+    return bridge.checks.outbox_lag();
+  });
+  await harness.db`update outbox set created_at = app_now() - interval '2 minutes' where published_at is null`;
+
+  // Nobody reads the gauges: the bridge looks by itself.
+  await eventually('red', async () => !bridge.checks.outbox_lag());
+  expect([bridge.checks.postgres(), bridge.checks.temporal(), bridge.checks.pubsub()]).toEqual([true, true, true]);
+
+  release();
+  await eventually('the run', () => harness.namespace.signalsOf(orderWorkflowId(order.id)));
+  await eventually('green', async () => bridge.checks.outbox_lag());
+  expect(await count('order-checks', 'published')).toBe(1);
+});
+
+test('a bridge stops in its time while Pub/Sub is frozen, and what it had taken is delivered to another', async () => {
+  const { dir, remove } = scratchDir();
+  const services = await startServices({
+    only: ['pubsub'],
+    ports: 'free',
+    dataDir: dir,
+    logDir: dir,
+    quiet: true,
+    ignoreGiven: true,
+  });
+  try {
+    const harness = await createHarness(services.env['PUBSUB_EMULATOR_HOST']);
+    const first = harness.start();
+    await eventually('the subscriptions', async () => first.bridge.checks.pubsub());
+    const orders = await Promise.all(Array.from({ length: 20 }, () => placeOrder(harness.db)));
+    await eventually('some of them', async () => (await first.count('order-checks', 'started')) > 0);
+    await services.kill('pubsub', 'SIGSTOP');
+
+    const askedAt = performance.now();
+    await first.stop();
+    expect(performance.now() - askedAt).toBeLessThan(20_000);
+    expect(first.lines.filter(({ event }) => event === 'process_stopping')).toEqual([]);
+
+    await services.kill('pubsub', 'SIGCONT');
+    harness.start();
+    await eventually(
+      'all the runs',
+      async () => {
+        const seen = await Promise.all(orders.map(({ id }) => harness.namespace.signalsOf(orderWorkflowId(id))));
+        return seen.every((signals) => signals !== null);
+      },
+      60_000,
+    );
+    await closeHarnesses();
+  } finally {
+    await services.stop();
+    remove();
+  }
+}, 120_000);

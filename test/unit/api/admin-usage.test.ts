@@ -1,9 +1,11 @@
 import { expect, test } from '@jest/globals';
 import { adoptCommands } from '../../../src/main/admin/adopt.ts';
 import type { AdminCommand } from '../../../src/main/admin/command-line.ts';
+import { deadLetterCommands } from '../../../src/main/admin/dead-letters.ts';
 import { keyCommands } from '../../../src/main/admin/keys.ts';
 import { orphanCommands } from '../../../src/main/admin/orphans.ts';
 import { pauseCommands } from '../../../src/main/admin/pauses.ts';
+import { reconcileCommands } from '../../../src/main/admin/reconcile.ts';
 import { userCommands } from '../../../src/main/admin/users.ts';
 import { webhookCommands } from '../../../src/main/admin/webhook.ts';
 import { UsageError } from '../../../src/main/command.ts';
@@ -15,6 +17,8 @@ const COMMANDS: readonly AdminCommand[] = [
   ...webhookCommands,
   ...orphanCommands,
   ...adoptCommands,
+  ...deadLetterCommands,
+  ...reconcileCommands,
 ];
 const ID = 'f8a3e3a9-5678-41e9-8123-abcdef987654';
 
@@ -60,6 +64,21 @@ test.each([
   ['adopt', `--order ${ID} --attempt one --conduit-order ord_1`],
   ['adopt', `--order ${ID} --attempt 1 --conduit-order txn_1`],
   ['adopt', `--order ${ID} --attempt 1 --conduit-order ord_1 --while-running`],
+  ['dead-letters list', '--topic orders'],
+  ['dead-letters list', '--limit 0'],
+  ['dead-letters list', '--limit 1001'],
+  ['dead-letters list', '--all'],
+  ['dead-letters replay', ''],
+  ['dead-letters replay', '--topic order-checks'],
+  ['dead-letters replay', '--all --id 1'],
+  ['dead-letters replay', '--all --topic order-checks.dead-letter'],
+  ['dead-letters discard', ''],
+  ['dead-letters discard', '--all'],
+  ['reconcile', '--order me'],
+  ['reconcile', `--order ${ID} --conduit`],
+  ['reconcile', '--hours 2'],
+  ['reconcile', '--conduit --hours 0'],
+  ['reconcile', '--conduit --hours 745'],
   ['webhook register', ''],
   ['webhook register', '--url ftp://example.test'],
 ])('%s %s is wrong use, found before anything is touched', async (words, options) => {

@@ -36,7 +36,7 @@ function quoted({ amount }: QuoteRequest): QuoteReply {
   return { kind: 'quoted', serverDate: null, options: [option] };
 }
 
-function source({ rateRefreshMs = 60_000, lastGood = null as string | null } = {}) {
+function source({ rateRefreshMs = 60_000, lastGood = null as string | null, now = () => Date.now() } = {}) {
   const asked: string[] = [];
   const closed: number[] = [];
   const waiting: (() => void)[] = [];
@@ -44,6 +44,7 @@ function source({ rateRefreshMs = 60_000, lastGood = null as string | null } = {
   const quoteFor = createCreationQuotes({
     rateRefreshMs,
     lastGoodRate: async () => lastGood,
+    now,
     sanity: { jumpFactor: '1.2', absurdFactor: '10' },
     closeGate: async (forMs) => {
       closed.push(forMs);
@@ -147,4 +148,9 @@ test('an absurd quote is nobody’s: the next order asks again', async () => {
   expect(await quoteFor(wish('100'))).toEqual({ kind: 'unusable', fault: 'absurd_rate' });
   expect(await quoteFor(wish('100'))).toEqual({ kind: 'unusable', fault: 'absurd_rate' });
   expect(asked).toEqual(['100', '100']);
+});
+
+test("a quote without Conduit's own time is dated by the given clock, never by this machine's", async () => {
+  const inTenMinutes = source({ now: () => Date.now() + 600_000 });
+  expect(await inTenMinutes.quoteFor(wish('100'))).toEqual({ kind: 'unusable', fault: 'stale' });
 });

@@ -24,7 +24,7 @@ function startSubscriber(
   handle: (message: IncomingMessage) => Promise<Verdict> = async () => 'ack',
   checkEveryMs = 20,
 ) {
-  const state = { isPaused: false, isPresent: true, isFed: true, isAway: false, isFrozen: false };
+  const state = { isPaused: false, isPresent: true, isFed: true, isAway: false, isFrozen: false, aheadMs: 0 };
   const queue: IncomingMessage[] = [];
   const asked = () => {
     if (state.isAway) throw new Error('away');
@@ -57,6 +57,7 @@ function startSubscriber(
     log: silent,
     maxInFlight: 3,
     checkEveryMs,
+    clock: () => performance.now() + state.aheadMs,
   });
   subscriber.start();
   stops.push(() => subscriber.stop());
@@ -113,6 +114,26 @@ test.each(['isAway', 'isFrozen'] as const)('while Pub/Sub %s it is not open; aft
   it.state[fault] = true;
   await eventually('red', async () => !it.subscriber.isOpen());
   it.state[fault] = false;
+  await opened(it);
+});
+
+test('a call of the library that never ends is not taken for an open subscription', async () => {
+  const it = startSubscriber(undefined, 60_000);
+  await opened(it);
+  let end = (_messages: IncomingMessage[]) => {};
+  it.pubsub.pull.answers(
+    () =>
+      new Promise((resolve) => {
+        end = resolve;
+      }),
+  );
+  const pulls = it.pubsub.pull.calls.length;
+  await eventually('a pull that waits', async () => it.pubsub.pull.calls.length > pulls);
+  expect(it.subscriber.isOpen()).toBe(true);
+  it.state.aheadMs = 61_000;
+  expect(it.subscriber.isOpen()).toBe(false);
+  it.pubsub.pull.answers(async () => []);
+  end([]);
   await opened(it);
 });
 

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { expect, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 import { createOrderBody } from '../../../src/clients/conduit/body.ts';
 import { assertKeyFitsHost } from '../../../src/clients/conduit/key-host.ts';
 import { parseWebhookEvent, verifyWebhook } from '../../../src/clients/conduit/webhook.ts';
@@ -14,29 +14,32 @@ function sign(body: Buffer, secret = SECRET, t: number | string = T): string {
   return createHmac('sha256', secret).update(`${t}.`).update(body).digest('hex');
 }
 
+const verify = (body: Buffer, header: string | undefined, secrets: readonly string[], nowMs: number) =>
+  verifyWebhook(body, header, secrets, async () => nowMs);
+
 const GOOD = `t=${T},v1=${sign(BODY)}`;
 
-test('a signature over the raw bytes under the whole secret is good', () => {
-  expect(verifyWebhook(BODY, GOOD, [SECRET], NOW)).toBe('ok');
+test('a signature over the raw bytes under the whole secret is good', async () => {
+  expect(await verify(BODY, GOOD, [SECRET], NOW)).toBe('ok');
   // A vector made outside of this code: openssl dgst -sha256 -hmac whsec_abc over '1.{}'.
   const digest = '07301c55760783275ad3b893a15abe1d07b70c8e96b12a204061b23840f0b05b';
-  expect(verifyWebhook(Buffer.from('{}'), `t=1,v1=${digest}`, ['whsec_abc'], 1_000)).toBe('ok');
+  expect(await verify(Buffer.from('{}'), `t=1,v1=${digest}`, ['whsec_abc'], 1_000)).toBe('ok');
 });
 
-test('bytes that were parsed and printed again are other bytes', () => {
+test('bytes that were parsed and printed again are other bytes', async () => {
   const printed = Buffer.from(JSON.stringify(JSON.parse(BODY.toString())));
-  expect(verifyWebhook(printed, GOOD, [SECRET], NOW)).toBe('mismatch');
+  expect(await verify(printed, GOOD, [SECRET], NOW)).toBe('mismatch');
   const notUtf8 = Buffer.from([0xff, 0xfe, 0x00]);
-  expect(verifyWebhook(notUtf8, `t=${T},v1=${sign(notUtf8)}`, [SECRET], NOW)).toBe('ok');
+  expect(await verify(notUtf8, `t=${T},v1=${sign(notUtf8)}`, [SECRET], NOW)).toBe('ok');
 });
 
-test('either side may rotate: any signature under any secret', () => {
+test('either side may rotate: any signature under any secret', async () => {
   const header = `t=${T},v1=${sign(BODY, OLD_SECRET)},v1=${sign(BODY)}`;
-  expect(verifyWebhook(BODY, header, [SECRET], NOW)).toBe('ok');
-  expect(verifyWebhook(BODY, header, [OLD_SECRET], NOW)).toBe('ok');
-  expect(verifyWebhook(BODY, GOOD, [OLD_SECRET, SECRET], NOW)).toBe('ok');
-  expect(verifyWebhook(BODY, GOOD, [OLD_SECRET], NOW)).toBe('mismatch');
-  expect(verifyWebhook(BODY, GOOD, [SECRET.replace('whsec_', '')], NOW)).toBe('mismatch');
+  expect(await verify(BODY, header, [SECRET], NOW)).toBe('ok');
+  expect(await verify(BODY, header, [OLD_SECRET], NOW)).toBe('ok');
+  expect(await verify(BODY, GOOD, [OLD_SECRET, SECRET], NOW)).toBe('ok');
+  expect(await verify(BODY, GOOD, [OLD_SECRET], NOW)).toBe('mismatch');
+  expect(await verify(BODY, GOOD, [SECRET.replace('whsec_', '')], NOW)).toBe('mismatch');
 });
 
 test.each([
@@ -44,14 +47,14 @@ test.each([
   [-300, 'ok'],
   [300, 'ok'],
   [301, 'stale'],
-])('a signature %d s away is %s', (seconds, verdict) => {
-  expect(verifyWebhook(BODY, GOOD, [SECRET], NOW + seconds * 1_000)).toBe(verdict);
+])('a signature %d s away is %s', async (seconds, verdict) => {
+  expect(await verify(BODY, GOOD, [SECRET], NOW + seconds * 1_000)).toBe(verdict);
 });
 
-test('a moved time, an empty secret and no secret at all are refused', () => {
-  expect(verifyWebhook(BODY, GOOD.replace(`t=${T}`, `t=${T + 1}`), [SECRET], NOW)).toBe('mismatch');
-  expect(verifyWebhook(BODY, `t=${T},v1=${sign(BODY, '')}`, [''], NOW)).toBe('mismatch');
-  expect(verifyWebhook(BODY, GOOD, [], NOW)).toBe('mismatch');
+test('a moved time, an empty secret and no secret at all are refused', async () => {
+  expect(await verify(BODY, GOOD.replace(`t=${T}`, `t=${T + 1}`), [SECRET], NOW)).toBe('mismatch');
+  expect(await verify(BODY, `t=${T},v1=${sign(BODY, '')}`, [''], NOW)).toBe('mismatch');
+  expect(await verify(BODY, GOOD, [], NOW)).toBe('mismatch');
 });
 
 test.each([
@@ -67,12 +70,22 @@ test.each([
   [`t=-${T},v1=${sign(BODY, SECRET, `-${T}`)}`, 'malformed'],
   [`sha256=${sign(BODY)}`, 'malformed'],
   [`t=${T}${`,v1=${sign(BODY)}`.repeat(50)}`, 'malformed'],
-])('the header %s is %s', (header, verdict) => {
-  expect(verifyWebhook(BODY, header, [SECRET], NOW)).toBe(verdict);
+])('the header %s is %s', async (header, verdict) => {
+  expect(await verify(BODY, header, [SECRET], NOW)).toBe(verdict);
 });
 
-test('the time goes into the digest as it was received', () => {
-  expect(verifyWebhook(BODY, `t=0${T},v1=${sign(BODY, SECRET, `0${T}`)}`, [SECRET], NOW)).toBe('ok');
+test('the clock is asked only for what is signed', async () => {
+  const asked = (header: string, secret: string) => {
+    const now = jest.fn(() => NOW);
+    return verifyWebhook(BODY, header, [secret], now).then((verdict) => [verdict, now.mock.calls.length]);
+  };
+  expect(await asked(GOOD, SECRET)).toEqual(['ok', 1]);
+  expect(await asked(GOOD, OLD_SECRET)).toEqual(['mismatch', 0]);
+  expect(await asked(`t=${T}`, SECRET)).toEqual(['malformed', 0]);
+});
+
+test('the time goes into the digest as it was received', async () => {
+  expect(await verify(BODY, `t=0${T},v1=${sign(BODY, SECRET, `0${T}`)}`, [SECRET], NOW)).toBe('ok');
 });
 
 test('an event is read as a hint: ids where they are, null where they are not', () => {

@@ -43,9 +43,9 @@ test.each(SERVICES)("the README's table has exactly the metrics that the %s show
 });
 
 const MEASURED_IN: Record<Service, RegExp> = {
-  api: /^(api\/|main\/api\.ts$)/,
-  bridge: /^(pubsub-bridge\/|main\/bridge\.ts$)/,
-  worker: /^(activities\/|main\/start-worker\.ts$)/,
+  api: /^(api\/|main\/(start-api|machine-clock)\.ts$)/,
+  bridge: /^(pubsub-bridge\/|main\/(start-bridge|machine-clock)\.ts$)/,
+  worker: /^(activities\/|main\/(start-worker|machine-clock)\.ts$)/,
 };
 
 test.each(SERVICES)('the %s shows exactly what its rooms measure', (service) => {

@@ -1,0 +1,58 @@
+// Situations in which customers, or Conduit, could be treated wrongly.
+import { Redis } from 'ioredis';
+import type { Experiment } from '../experiments/experiment.ts';
+import { callsOf } from '../load/customer-calls.ts';
+import { ALONE, placeWaiting } from './orders-alone.ts';
+
+export const CONDUCT_EXPERIMENTS: readonly Experiment[] = [
+  {
+    id: 'B06',
+    title: 'requests are sent three times at once, and again after Redis was emptied',
+    atRisk: ['I6'],
+    ...ALONE,
+    async run(stage) {
+      const orders = await placeWaiting(stage, 6, 20_000, 2);
+      const redis = new Redis(stage.system.env['REDIS_URL'] ?? '');
+      await redis.flushall();
+      redis.disconnect();
+      stage.note('flushall');
+      await Promise.all(orders.map(({ calls, plan }) => calls.create(plan.body)));
+      await Promise.all(orders.map(({ calls, plan }) => calls.create({ ...plan.body, amount: '7.77' }, 1)));
+    },
+  },
+  {
+    id: 'B10',
+    title: 'Conduit asks for four seconds of silence, three times',
+    atRisk: ['I13'],
+    ...ALONE,
+    async run(stage) {
+      await placeWaiting(stage, 6, 25_000);
+      for (let round = 0; round < 3; round += 1) {
+        await stage.sleep(1_500);
+        await stage.system.simulator.armFault({
+          match: { operation: 'quotes.create' },
+          action: { rateLimited: { retryAfterSeconds: 4 } },
+        });
+        await stage.sleep(4_500);
+      }
+    },
+  },
+  {
+    id: 'B11',
+    title: 'everybody asks for the orders of everybody, and cancels them',
+    atRisk: ['I10', 'I15'],
+    ...ALONE,
+    async run(stage) {
+      const { system, history, experiment } = stage;
+      const orders = await placeWaiting(stage, 6, 20_000);
+      for (const { orderId, plan } of orders)
+        for (const stranger of system.customers.filter(({ userId }) => userId !== plan.customer.userId)) {
+          const calls = callsOf({ apiUrl: system.apiUrl, experiment, history }, stranger, `stranger-${orderId}`);
+          await calls.read(orderId, true);
+          await calls.events(orderId, true);
+          await calls.cancel(orderId, true);
+        }
+      stage.note('strangers have asked');
+    },
+  },
+];

@@ -1,0 +1,71 @@
+// Orders that an experiment places and treats by itself.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { FaultRuleInput } from '../../simulator/faults/rules.ts';
+import type { Stage } from '../experiments/experiment.ts';
+import { STABLES, TARGETS } from '../load/market.ts';
+import { bodyOf, type PlannedOrder } from '../load/plan.ts';
+import type { PlacedOrder } from '../load/run-load.ts';
+
+/** The orders of these experiments are placed by themselves, and their market crosses when they say so. */
+export const ALONE = { load: { orders: 0, windowMs: 1_000 }, moveMarket: async () => {} } as const;
+const DEADLINE_MS = 15_000;
+const POLL_MS = 50;
+
+/** Orders that wait for the market, placed at once; nobody but the experiment cares for them. */
+export async function placeWaiting(
+  stage: Stage,
+  count: number,
+  expiresInMs: number,
+  repeats = 0,
+): Promise<readonly PlacedOrder[]> {
+  const { random, system, experiment } = stage;
+  const runId = `${experiment}-${Date.now().toString(36)}`;
+  const plans = Array.from({ length: count }, (_, index): PlannedOrder => {
+    const customer = random.pick(system.customers);
+    return {
+      customer,
+      placeAtMs: 0,
+      cancelAfterMs: null,
+      repeats,
+      triesOtherBody: false,
+      isWatched: false,
+      body: bodyOf(STABLES, {
+        amount: `${random.between(20, 200)}.${random.between(10, 99)}`,
+        target_rate: TARGETS[STABLES],
+        idempotency_key: `${runId}-${index}`,
+        user_id: customer.userId,
+        expires_at: new Date(Date.now() + expiresInMs).toISOString(),
+      }),
+    };
+  });
+  return stage.place(plans);
+}
+
+/** Waits until none of the orders is in one of these states any more, or all that can be waited for is over. */
+export async function untilPast(
+  { system }: Stage,
+  orders: readonly PlacedOrder[],
+  statuses: readonly string[],
+): Promise<void> {
+  const ids = orders.map(({ orderId }) => orderId);
+  for (const until = Date.now() + DEADLINE_MS; Date.now() < until; await sleep(POLL_MS)) {
+    const rows = await system.db`
+      select from orders where order_id = any(${ids}::uuid[]) and status = any(${statuses as string[]}) limit 1`;
+    if (rows.count === 0) return;
+  }
+}
+
+/** Rules for each order's first attempt. They end with the experiment. */
+export async function arm(
+  stage: Stage,
+  orders: readonly PlacedOrder[],
+  rulesOf: (reference: string) => readonly FaultRuleInput[],
+): Promise<void> {
+  await stage.system.simulator.armFault(...orders.flatMap(({ orderId }) => rulesOf(`${orderId}:g1`)));
+}
+
+/** Asks for a cancel of each, once; what is answered is for the judge. */
+export async function cancelAll({ note }: Stage, orders: readonly PlacedOrder[]): Promise<void> {
+  note('cancels', { orders: orders.length });
+  await Promise.all(orders.map(({ orderId, calls }) => calls.cancel(orderId)));
+}

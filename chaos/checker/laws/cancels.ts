@@ -1,0 +1,58 @@
+// I5: from a confirmed cancel on nothing is executed; a refused one is never shown as cancelled.
+import type { ClientOperation } from '../../evidence/history.ts';
+import { type Evidence, groupBy, type OrderRow, orderOf } from '../evidence.ts';
+import { operationsOf } from '../told.ts';
+import { broken, type Violation } from '../verdict.ts';
+import type { Fact } from '../witnesses.ts';
+
+export function judgeCancels(evidence: Evidence): Violation[] {
+  const facts = groupBy(evidence.ledger, ({ reference }) => orderOf(reference));
+  const rows = new Map(evidence.orders.map((order) => [order.orderId, order]));
+  const cancels = operationsOf(evidence).filter(({ operation, orderId }) => operation === 'cancel' && orderId !== null);
+  return [
+    ...cancels
+      .filter(({ isForeign }) => !isForeign)
+      .flatMap((cancel) => judgeAnswer(evidence, cancel, rows, facts.get(cancel.orderId ?? '') ?? [])),
+    // Whoever cancelled it, and whether or not its answer came back.
+    ...evidence.orders
+      .filter(({ orderId, status }) => status === 'cancelled' && isClaimed(facts.get(orderId) ?? []))
+      .map(({ orderId }) => broken('I5', orderId, 'it is cancelled, and it was executed')),
+  ];
+}
+
+function judgeAnswer(
+  evidence: Evidence,
+  { orderId: cancelled, status, code, endedAt }: ClientOperation,
+  rows: ReadonlyMap<string, OrderRow>,
+  facts: readonly Fact[],
+): Violation[] {
+  const orderId = cancelled ?? '';
+  const row = rows.get(orderId);
+  const isConfirmed = status === 200;
+  const isLate = status === 409 && code === 'too_late';
+  const violations: Violation[] = [];
+  const find = (text: string) => violations.push(broken('I5', orderId, text));
+  if (isConfirmed) {
+    for (const { event, operation, at } of facts)
+      if (event === 'request.received' && operation === 'orders.execute' && Date.parse(at) > endedAt)
+        find(`an execute came at ${at}, after the cancel was confirmed`);
+    if (row && row.status !== 'cancelled') find(`its cancel was confirmed, and it is ${row.status}`);
+  }
+  if (isLate && row?.status === 'cancelled') find('its cancel was refused as too late, and it is cancelled');
+  if (isLate && row?.cancelRefusedAt === null) find('its cancel was refused as too late, and that is kept nowhere');
+  if (isConfirmed || isLate)
+    for (const send of evidence.sends)
+      if (send.orderId === orderId && send.operation !== 'cancel' && send.permittedAt > endedAt)
+        find(`${send.operation} was permitted ${send.permittedAt - endedAt} ms after its cancel was answered`);
+  if (status === 409 && code === 'already_terminal' && row && (row.closedAt === null || row.closedAt > endedAt))
+    find('its cancel was told that it had ended, and it had not');
+  return violations;
+}
+
+/** A twin that a fault claims by itself is nobody's execution. */
+function isClaimed(facts: readonly Fact[]): boolean {
+  const asked = new Set(facts.filter(({ operation }) => operation === 'orders.execute').map(({ orderId }) => orderId));
+  return facts.some(
+    ({ event, twinOf, orderId }) => event === 'order.claimed' && (twinOf === undefined || asked.has(orderId)),
+  );
+}

@@ -1,0 +1,42 @@
+// I14: ready again in time, at rest, and with nothing left open.
+import type { Evidence, HandlesRow, MetricsText } from '../evidence.ts';
+import { broken, type Violation } from '../verdict.ts';
+
+/** After the faults the backlog is gone within this. */
+const RECOVERY_MS = 90_000;
+/** A process at rest holds some dozens: its pools, its listeners, its streams. What leaks comes with orders, by the hundred. */
+const MOST = { files: 250, handles: 150 } as const;
+/** The api's customers keep their connections open for a minute, at rest, too. */
+const MOST_OF_API = { files: 1_000, handles: 1_000 } as const;
+/** A pool of ten a process, and at most two processes of a kind, with what an operator's command holds beside them. */
+const MAX_SESSIONS = 24;
+
+export function judgeRecovery(evidence: Evidence): Violation[] {
+  const { meta } = evidence;
+  const violations: Violation[] = [];
+  if (meta.recoveryMs === null || meta.recoveryMs > RECOVERY_MS)
+    violations.push(
+      broken('I14', null, `not recovered ${meta.recoveryMs ?? RECOVERY_MS} ms after the last fault was healed`),
+    );
+  if (!meta.rested) violations.push(broken('I14', null, 'the system did not come to rest'));
+  return [...violations, ...evidence.handles.flatMap(judgeOpen), ...evidence.metrics.flatMap(judgeHandles)];
+}
+
+function judgeOpen({ name, openFiles, sessions }: HandlesRow): Violation[] {
+  return [
+    ...tooMany(name, 'open files', openFiles ?? 0, mostOf(name).files),
+    ...tooMany(name, 'sessions of its kind', sessions, MAX_SESSIONS),
+  ];
+}
+
+function judgeHandles({ name, text }: MetricsText): Violation[] {
+  if (text === '') return [broken('I14', null, `at rest ${name} does not tell its metrics`)];
+  const line = text.split('\n').find((it) => it.startsWith('nodejs_active_handles_total'));
+  return tooMany(name, 'active handles', Number(line?.split(' ').at(-1) ?? 0), mostOf(name).handles);
+}
+
+const mostOf = (name: string) => (name === 'api' ? MOST_OF_API : MOST);
+
+function tooMany(name: string, what: string, count: number, most: number): Violation[] {
+  return count > most ? [broken('I14', null, `at rest ${name} holds ${count} ${what}, ${most} at most are due`)] : [];
+}

@@ -1,0 +1,89 @@
+// What the witnesses outside our database say: the provider's ledger and its list of requests, Temporal, and the experiment itself.
+
+interface Money {
+  readonly amount: string;
+}
+
+/** An order as the provider holds it. */
+interface HeldOrder {
+  readonly id: string;
+  readonly status: string;
+  readonly totalDebit: Money;
+  readonly destinationAsset: Money;
+  readonly lockExpiresAt: string;
+  readonly source: { readonly id: string };
+  readonly destination: { readonly id: string };
+  readonly quoteOptionId?: string;
+}
+
+/** A fact of the provider's ledger; `at` is its machine's time. */
+export interface Fact {
+  readonly seq: number;
+  readonly at: string;
+  readonly event: string;
+  readonly orderId?: string;
+  readonly reference?: string;
+  readonly operation?: string;
+  readonly key?: string;
+  readonly outcome?: string;
+  readonly requestId?: string;
+  /** Of a second order that a fault made under the reference of a first one. */
+  readonly twinOf?: string;
+  readonly arrives?: Money;
+  readonly order?: HeldOrder;
+  readonly options?: readonly { readonly id: string; readonly expiresAt: string }[];
+  readonly message?: { readonly id: string; readonly type: string };
+  readonly deliveries?: readonly { readonly id: string }[];
+  readonly deliveryId?: string;
+  /** How a delivery ended; of a reply it is a number. */
+  readonly status?: string | number | null;
+  /** What was done at the control desk. */
+  readonly what?: string;
+  readonly with?: unknown;
+}
+
+/** A call as it arrived at the provider. */
+export interface Request {
+  readonly atMs: number;
+  readonly operation: string;
+  readonly pair?: string;
+  readonly reference?: string;
+  readonly orderId?: string;
+  readonly key?: string;
+  readonly status?: number | null;
+  readonly retryAfter?: string;
+}
+
+export interface RunEvent {
+  readonly eventType?: string;
+  readonly workflowTaskFailedEventAttributes?: { readonly cause?: string };
+  readonly workflowExecutionCompletedEventAttributes?: {
+    readonly result?: { readonly payloads?: readonly { readonly data?: string }[] };
+  };
+}
+
+export interface Run {
+  readonly runId: string;
+  readonly status: string;
+  readonly closedAt: string | null;
+  readonly events: readonly RunEvent[];
+}
+
+export interface Meta {
+  readonly experiments: readonly string[];
+  readonly seed: number;
+  readonly timeScale: number;
+  readonly sendMarginMs: number;
+  readonly httpDeadlineMs: number;
+  readonly refreshMs: number;
+  /** What the workers may ask of the provider in a second. */
+  readonly callsPerSecond?: number;
+  readonly beganAt: number;
+  readonly healedAt: number;
+  readonly rested: boolean;
+  readonly recoveryMs: number | null;
+  readonly secrets: readonly string[];
+  readonly accounts: readonly string[];
+  /** The experiment itself put code in place that could not follow; what counts is that all ended after it. */
+  readonly breaksReplay?: true;
+}

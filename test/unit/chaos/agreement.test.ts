@@ -1,0 +1,162 @@
+// I7: what the rows and the provider say of each other.
+import { describe } from '@jest/globals';
+import { EXECUTED, EXPIRED } from './clean-folder.ts';
+import { attemptOf, factOf } from './facts.ts';
+import { drop, the } from './folder.ts';
+import { type Case, each } from './spoiled.ts';
+
+const UNKNOWN = '00000000-0000-4000-8000-000000000009';
+
+const WITH_THE_PROVIDER: readonly Case[] = [
+  [
+    'the provider knows an order of ours that has no row',
+    (folder) => {
+      const { operation, requestId, at } = factOf(folder, 'request.answered');
+      const fact = { seq: 999, at, operation: operation ?? '', requestId: requestId ?? '' };
+      folder.ledger.push({ ...fact, event: 'request.answered', outcome: 'refused', reference: `${UNKNOWN}:g1` });
+    },
+    /^I7 -: the provider knows an order of ours that has no row$/,
+  ],
+  [
+    'an order at the provider is of an attempt that has no row',
+    (folder) => {
+      const { order, at } = factOf(folder, 'order.created');
+      if (!order) throw new Error('no order');
+      const cancelled = { ...order, id: 'ord_8', status: 'cancelled', quoteOptionId: 'qop_8' };
+      folder.ledger.push({
+        seq: 999,
+        at,
+        event: 'order.created',
+        orderId: 'ord_8',
+        reference: `${EXECUTED}:g2`,
+        order: cancelled,
+      });
+    },
+    /^I7 executed: ord_8 is of an attempt that has no row$/,
+  ],
+  [
+    'an attempt never learnt which order it is',
+    (folder) => {
+      attemptOf(folder, EXPIRED).conduitOrderId = null;
+    },
+    /^I7 expired: attempt 1 holds null, the provider ord_4$/,
+  ],
+  [
+    'an attempt is of an order that the provider never made',
+    (folder) => {
+      attemptOf(folder, EXPIRED).conduitOrderId = 'ord_8';
+    },
+    /^I7 expired: attempt 1 holds ord_8, the provider ord_4$/,
+    /^I7 expired: attempt 1 is of ord_8, which the provider never made$/,
+  ],
+  [
+    "an attempt holds another one's order",
+    (folder) => {
+      attemptOf(folder, EXPIRED).conduitOrderId = 'ord_1';
+    },
+    /^I7 expired: attempt 1 holds ord_1, the provider ord_4$/,
+    /^I7 expired: attempt 1 holds ord_1, which is of .*1:g1$/,
+  ],
+  [
+    'an attempt succeeded without an order',
+    (folder) => {
+      const attempt = attemptOf(folder, EXPIRED);
+      folder.ledger.splice(
+        0,
+        folder.ledger.length,
+        ...folder.ledger.filter((it) => it.reference !== attempt.reference || !it.order),
+      );
+      Object.assign(attempt, { conduitOrderId: null, status: 'succeeded' });
+    },
+    /^I7 expired: attempt 1 succeeded without an order at the provider$/,
+  ],
+  [
+    'an attempt succeeded here, and was cancelled there',
+    (folder) => {
+      attemptOf(folder, EXPIRED).status = 'succeeded';
+    },
+    /^I7 expired: attempt 1 succeeded, and ord_4 is cancelled$/,
+  ],
+  [
+    'an attempt succeeded there, and is cancelled here',
+    (folder) => {
+      attemptOf(folder).status = 'cancelled';
+    },
+    /^I7 executed: ord_1 succeeded, and attempt 1 is cancelled$/,
+  ],
+  [
+    'an order is still open at the provider',
+    (folder) => drop(folder.ledger, (it) => it.event === 'order.cancelled'),
+    /^I7 expired: at rest ord_4 is still open at the provider$/,
+  ],
+  [
+    'other amounts were locked and settled than stand in the row',
+    (folder) => {
+      Object.assign(attemptOf(folder), {
+        lockedDebit: '99',
+        lockedRecipient: '92.6',
+        settledDebit: null,
+        settledRecipient: '1',
+      });
+    },
+    /^I7 executed: locked debit is 99 here and 100.000000 at the provider$/,
+    /^I7 executed: locked amount is 92.6 here and 92.50 at the provider$/,
+    /^I7 executed: settled debit is null here and 100.000000 at the provider$/,
+    /^I7 executed: settled amount is 1 here and 92.50 at the provider$/,
+  ],
+  [
+    'an attempt of an ended order is still live',
+    (folder) => {
+      Object.assign(attemptOf(folder, EXPIRED), { closedAt: null });
+    },
+    /^I7 expired: it has ended, and attempt 1 is still live$/,
+  ],
+  [
+    'an orphan is still followed',
+    (folder) => {
+      attemptOf(folder, EXPIRED).orphanClosedAt = null;
+    },
+    /^I7 expired: the orphan of attempt 1 is still open$/,
+  ],
+  [
+    'a request came under a key that nobody wrote down',
+    (folder) => {
+      the(folder.ledger, (it) => it.event === 'request.received' && it.operation === 'orders.cancel').key = 'random';
+    },
+    /^I7 expired: orders.cancel came under a key that nobody wrote down: random$/,
+  ],
+  [
+    'a send is said to have had no effect, and it had',
+    (folder) => {
+      the(folder.conduit_sends, (it) => it.orderId === EXECUTED && it.operation === 'execute').outcome = 'no_effect';
+    },
+    /^I7 executed: every send under .*:execute:1 is said to have had no effect, and one did$/,
+  ],
+  [
+    'a send is said to be accepted, and it was not',
+    (folder) => {
+      the(folder.ledger, (it) => it.event === 'request.answered' && it.key === `${EXECUTED}:g1:create`).outcome =
+        'refused';
+    },
+    /^I7 executed: a send under .*:create is said to be accepted, and the provider did nothing$/,
+  ],
+  [
+    'of two orders under one reference nothing is concluded, as long as both have ended',
+    (folder) => {
+      const { order, at } = factOf(folder, 'order.created');
+      if (!order) throw new Error('no order');
+      const twin = { ...order, id: 'ord_8', status: 'cancelled' };
+      folder.ledger.push({
+        seq: 999,
+        at,
+        event: 'order.twinned',
+        orderId: 'ord_8',
+        twinOf: 'ord_1',
+        reference: `${EXECUTED}:g1`,
+        order: twin,
+      });
+    },
+  ],
+];
+
+describe('I7: our rows and the provider agree', () => each(WITH_THE_PROVIDER));

@@ -1,0 +1,140 @@
+// I2 and I5: no order is lost, and a cancel is what it was answered to be.
+import { describe } from '@jest/globals';
+import { BEGAN_AT, CANCELLED, EXECUTED, EXPIRED, TOO_LATE } from './clean-folder.ts';
+import { callOf, change, orderOf } from './facts.ts';
+import { type Folder, the } from './folder.ts';
+import { each } from './spoiled.ts';
+
+const HEALED_AT = BEGAN_AT + 40_000;
+
+describe('I2: none lost', () => {
+  each([
+    [
+      'an order that was accepted is not there',
+      (folder) => {
+        change(callOf(folder, CANCELLED, 'create'), { orderId: '00000000-0000-4000-8000-000000000009' });
+        change(callOf(folder, CANCELLED, 'create', 1), { status: 503 });
+      },
+      /^I2 -: it was accepted and is not there$/,
+    ],
+    [
+      'an order never came to rest',
+      (folder) => {
+        Object.assign(orderOf(folder, CANCELLED), { status: 'watching', closedAt: null });
+      },
+      /^I2 cancelled: it never came to rest: watching$/,
+      /^I5 cancelled: its cancel was confirmed, and it is watching$/,
+      /^I7 cancelled: it is watching, and run .* ended with cancelled$/,
+      /^I11 cancelled: its events end at 3 cancelled, its row is at 3 watching$/,
+    ],
+    [
+      'an order ended later than ninety seconds after the faults were healed',
+      (folder) => {
+        orderOf(folder, EXPIRED).closedAt = HEALED_AT + 90_001;
+      },
+      /^I2 expired: it ended 1 ms late$/,
+    ],
+    [
+      'of an order that executes at its expiry the end is the provider’s to give',
+      (folder) => {
+        const end = the(folder.ledger, (it) => it.event === 'order.succeeded' && it.reference === `${EXECUTED}:g1`);
+        end.at = new Date(HEALED_AT + 60_000).toISOString();
+        the(folder.order_events, (it) => it.orderId === EXECUTED && it.event === 'executed').occurredAt = HEALED_AT;
+        orderOf(folder, EXECUTED).closedAt = HEALED_AT + 150_000;
+      },
+    ],
+    [
+      'but ninety seconds after that end it has ended here, too',
+      (folder) => {
+        const end = the(folder.ledger, (it) => it.event === 'order.succeeded' && it.reference === `${EXECUTED}:g1`);
+        end.at = new Date(HEALED_AT + 60_000).toISOString();
+        the(folder.order_events, (it) => it.orderId === EXECUTED && it.event === 'executed').occurredAt = HEALED_AT;
+        orderOf(folder, EXECUTED).closedAt = HEALED_AT + 150_001;
+      },
+      /^I2 executed: it ended 1 ms late$/,
+    ],
+  ]);
+});
+
+describe('I5: cancel', () => {
+  const executed = (folder: Folder, at: number) => {
+    const reference = `${CANCELLED}:g1`;
+    const received = the(
+      folder.ledger,
+      (it) => it.event === 'request.received' && it.operation === 'orders.execute' && it.reference === `${EXECUTED}:g1`,
+    );
+    const send = the(folder.conduit_sends, (it) => it.orderId === EXECUTED && it.operation === 'execute');
+    const key = `${reference}:execute:1`;
+    folder.ledger.push({ ...received, reference, key, at: new Date(at).toISOString() });
+    folder.conduit_sends.push({ ...send, orderId: CANCELLED, idempotencyKey: key, outcome: null });
+  };
+  each([
+    [
+      'an execute comes after the cancel was confirmed',
+      (folder) => executed(folder, callOf(folder, CANCELLED, 'cancel').endedAt + 1),
+      /^I5 cancelled: an execute came at .*, after the cancel was confirmed$/,
+    ],
+    [
+      'one that came before, and was refused, is none',
+      (folder) => executed(folder, callOf(folder, CANCELLED, 'cancel').beganAt),
+    ],
+    [
+      'a cancelled order was executed',
+      (folder) => {
+        const claim = the(folder.ledger, (it) => it.event === 'order.claimed' && it.reference === `${EXECUTED}:g1`);
+        const { order: _order, ...fact } = claim;
+        folder.ledger.push({ ...fact, reference: `${CANCELLED}:g1`, orderId: 'ord_9' });
+      },
+      /^I5 cancelled: it is cancelled, and it was executed$/,
+    ],
+    [
+      'its cancel was confirmed, and it is executed',
+      (folder) => {
+        change(callOf(folder, TOO_LATE, 'cancel'), { status: 200, shown: { status: 'executing', version: 6 } });
+        const send = the(folder.conduit_sends, (it) => it.orderId === TOO_LATE && it.operation === 'execute');
+        send.permittedAt -= 1;
+      },
+      /^I5 too_late: its cancel was confirmed, and it is executed$/,
+    ],
+    [
+      'its cancel was refused as too late, and it is cancelled',
+      (folder) => {
+        change(callOf(folder, CANCELLED, 'cancel'), { status: 409, code: 'too_late' });
+        orderOf(folder, CANCELLED).cancelRefusedAt = BEGAN_AT;
+      },
+      /^I5 cancelled: its cancel was refused as too late, and it is cancelled$/,
+    ],
+    [
+      'the refusal is kept nowhere',
+      (folder) => {
+        orderOf(folder, TOO_LATE).cancelRefusedAt = null;
+      },
+      /^I5 too_late: its cancel was refused as too late, and that is kept nowhere$/,
+    ],
+    [
+      'something is permitted after a cancel was refused',
+      (folder) => {
+        const send = the(folder.conduit_sends, (it) => it.orderId === TOO_LATE && it.operation === 'create');
+        const { endedAt } = callOf(folder, TOO_LATE, 'cancel');
+        folder.conduit_sends.push({ ...send, sendId: '99', permittedAt: endedAt + 5 });
+      },
+      /^I5 too_late: create was permitted 5 ms after its cancel was answered$/,
+    ],
+    [
+      'a cancel that came after the end is told so',
+      (folder) => {
+        const cancel = callOf(folder, TOO_LATE, 'cancel');
+        const later = { code: 'already_terminal', beganAt: HEALED_AT, endedAt: HEALED_AT + 1 };
+        folder.history.push({ ...cancel, ...later });
+        folder.history.push({ ...cancel, ...later, orderId: EXECUTED });
+      },
+    ],
+    [
+      'a cancel was told that its order had ended, and it had not',
+      (folder) => {
+        change(callOf(folder, TOO_LATE, 'cancel'), { code: 'already_terminal' });
+      },
+      /^I5 too_late: its cancel was told that it had ended, and it had not$/,
+    ],
+  ]);
+});

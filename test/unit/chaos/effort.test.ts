@@ -1,0 +1,129 @@
+// I13: how much was asked of the provider.
+import { describe } from '@jest/globals';
+import { BEGAN_AT, EXECUTED } from './clean-folder.ts';
+import { type Folder, the } from './folder.ts';
+import { each } from './spoiled.ts';
+
+const quote = (atMs: number) => ({ atMs, operation: 'quotes.create', pair: 'USD-EUR', status: 201 });
+const times = <T>(count: number, of: (index: number) => T) => Array.from({ length: count }, (_, index) => of(index));
+
+describe('I13: bounded effort', () => {
+  const LIMITED = BEGAN_AT + 50_000;
+  const limit = (folder: Folder) =>
+    folder.requests.push({ atMs: LIMITED, operation: 'orders.get', status: 429, retryAfter: '3' });
+  const call = (folder: Folder, afterMs: number) =>
+    folder.requests.push({ atMs: LIMITED + afterMs, operation: 'orders.get', status: 200 });
+  each([
+    [
+      'an order is looked up without end',
+      (folder) => {
+        const reference = `${EXECUTED}:g1`;
+        folder.requests.push(
+          ...times(100, (n) => ({ atMs: BEGAN_AT + 2_000 + n * 300, operation: 'orders.get', reference })),
+        );
+      },
+      /^I13 executed: 103 calls for one order, 56 at most were due$/,
+    ],
+    [
+      'more calls at a time than the workers allow themselves',
+      (folder) => {
+        folder.requests.push(...times(1_001, (n) => ({ atMs: BEGAN_AT + 50_000 + n, operation: 'accounts.get' })));
+      },
+      /^I13 -: more than 1000 calls within 10 s of /,
+    ],
+    [
+      'as many, but not at once',
+      (folder) => {
+        folder.requests.push(...times(1_001, (n) => ({ atMs: BEGAN_AT + 50_000 + n * 11, operation: 'accounts.get' })));
+      },
+    ],
+    [
+      'a call before the end of a Retry-After',
+      (folder) => {
+        limit(folder);
+        call(folder, 1_001);
+        call(folder, 2_999);
+      },
+      /^I13 -: 2 calls before the end of a Retry-After of 3 s, first orders.get after 1001 ms$/,
+    ],
+    [
+      'what was under way when the 429 was answered, and what came after its end',
+      (folder) => {
+        limit(folder);
+        call(folder, 1_000);
+        call(folder, 3_000);
+      },
+    ],
+    [
+      'a 429 whose reader was struck could be heard by nobody',
+      (folder) => {
+        limit(folder);
+        call(folder, 1_500);
+        folder.history.push({ kind: 'fault', experiment: 'F45', at: LIMITED + 10, what: 'kill', phase: 'once' });
+      },
+    ],
+    [
+      'a strike long before excuses nothing',
+      (folder) => {
+        limit(folder);
+        call(folder, 1_500);
+        folder.history.push({ kind: 'fault', experiment: 'F45', at: LIMITED - 5_001, what: 'kill', phase: 'once' });
+      },
+      /^I13 -: 1 calls before the end of a Retry-After of 3 s/,
+    ],
+    [
+      'the strike that made the 429 excuses nothing',
+      (folder) => {
+        limit(folder);
+        call(folder, 1_500);
+        const detail = { action: { rateLimited: {} } };
+        folder.history.push({
+          kind: 'fault',
+          experiment: 'F23',
+          at: LIMITED,
+          what: 'rateLimited',
+          phase: 'once',
+          detail,
+        });
+      },
+      /^I13 -: 1 calls before the end of a Retry-After of 3 s/,
+    ],
+    [
+      'a pair is watched more often than once an interval',
+      (folder) => {
+        folder.rate_observations.push(
+          ...times(3, (n) => ({ pair: 'USD-EUR', observedAt: BEGAN_AT + 5_100 + n * 100 })),
+        );
+      },
+      /^I13 -: 33 quotes watched USD-EUR, 32 were due$/,
+    ],
+    [
+      'a worker that dies may leave one tick more',
+      (folder) => {
+        folder.rate_observations.push(
+          ...times(3, (n) => ({ pair: 'USD-EUR', observedAt: BEGAN_AT + 5_100 + n * 100 })),
+        );
+        const strike = { kind: 'fault', experiment: 'F01', at: BEGAN_AT, what: 'kill' } as const;
+        folder.history.push({ ...strike, phase: 'begin' }, { ...strike, phase: 'end' });
+      },
+    ],
+    [
+      'an order looks more often than once an interval',
+      (folder) => {
+        const look = the(folder.order_events, (it) => it.orderId === EXECUTED && it.event === 'attempt_prepared');
+        // They stand for looks of a run that kept no other trace.
+        const looks = times(4, (n) => ({ ...look, number: 3, event: 'looked', occurredAt: look.occurredAt + n }));
+        folder.order_events.push(...looks);
+      },
+      /^I11 executed: its events are numbered 1 2 3 3 3 3 3 4 5 6 7$/,
+      /^I13 executed: it was looked at 5 times, 3 were due$/,
+    ],
+    [
+      'more quotes than anybody had reason to ask for',
+      (folder) => {
+        folder.requests.push(...times(100, (n) => quote(BEGAN_AT + 5_000 + n * 200)));
+      },
+      /^I13 -: 133 quotes, 110 at most were due$/,
+    ],
+  ]);
+});

@@ -1,0 +1,105 @@
+// I11: every change is told, once.
+import { describe } from '@jest/globals';
+import { EXECUTED, EXPIRED } from './clean-folder.ts';
+import { change } from './facts.ts';
+import { drop, type Folder, the } from './folder.ts';
+import { each } from './spoiled.ts';
+
+const UNKNOWN = '00000000-0000-4000-8000-000000000009';
+
+describe('I11: events', () => {
+  const messageOf = (folder: Folder, version: number) =>
+    the(folder.outbox, (it) => it.payload.order_id === EXECUTED && it.payload.version === version);
+  const SUCCEEDED = 'evt_order.succeeded_ord_1';
+  each([
+    [
+      'the numbers of the events have a gap',
+      (folder) => drop(folder.order_events, (it) => it.orderId === EXPIRED && it.number === 3),
+      /^I11 expired: its events are numbered 1 2 4 5 6 7$/,
+    ],
+    [
+      'the last event is not the row',
+      (folder) => drop(folder.order_events, (it) => it.orderId === EXPIRED && it.number === 7),
+      /^I11 expired: its events end at 6 watching, its row is at 7 expired$/,
+      /^I8 expired: read showed expired as version 7$/,
+    ],
+    [
+      'a version was told to nobody',
+      (folder) => folder.outbox.splice(folder.outbox.indexOf(messageOf(folder, 4)), 1),
+      /^I11 executed: version 4 was told to nobody$/,
+    ],
+    [
+      'a version was told twice',
+      (folder) => folder.outbox.push(messageOf(folder, 4)),
+      /^I11 executed: version 4 was told 2 times$/,
+    ],
+    [
+      'a version was told that never was',
+      (folder) => folder.outbox.push({ ...messageOf(folder, 4), payload: { order_id: EXECUTED, version: 8 } }),
+      /^I11 executed: version 8 was told, and never was$/,
+    ],
+    [
+      'the acceptance was told to nobody',
+      (folder) => drop(folder.outbox, (it) => it.topic === 'order-checks' && it.payload.order_id === EXECUTED),
+      /^I11 executed: its acceptance was told 0 times$/,
+    ],
+    [
+      'a message was never published',
+      (folder) => {
+        messageOf(folder, 4).publishedAt = null;
+      },
+      /^I11 executed: a message of it for order-changes was never published$/,
+    ],
+    [
+      'a webhook was kept and passed on to nobody',
+      (folder) => drop(folder.outbox, (it) => it.payload.event_id === SUCCEEDED),
+      /^I11 executed: webhook .*, order.succeeded, was passed on 0 times$/,
+    ],
+    [
+      'a webhook was passed on twice',
+      (folder) => folder.outbox.push(the(folder.outbox, (it) => it.payload.event_id === SUCCEEDED)),
+      /^I11 executed: webhook .*, order.succeeded, was passed on 2 times$/,
+    ],
+    [
+      'one of an order that was judged before is not looked at',
+      (folder) => folder.inbox.push({ eventId: 'evt_earlier', type: 'order.succeeded', orderId: UNKNOWN }),
+    ],
+    [
+      'a webhook was acknowledged and is not kept',
+      (folder) => {
+        drop(folder.inbox, (it) => it.eventId === SUCCEEDED);
+        drop(folder.outbox, (it) => it.payload.event_id === SUCCEEDED);
+      },
+      /^I11 -: webhook .*, order.succeeded, was acknowledged and is not kept$/,
+    ],
+    [
+      'whatever else was done at the control desk',
+      (folder) => {
+        drop(folder.inbox, (it) => it.eventId === SUCCEEDED);
+        drop(folder.outbox, (it) => it.payload.event_id === SUCCEEDED);
+        folder.ledger.push({ seq: 999, at: '', event: 'control.used', what: 'PUT /_sim/rates', with: {} });
+      },
+      /^I11 -: webhook .*, order.succeeded, was acknowledged and is not kept$/,
+    ],
+    [
+      'one that a fault swallowed is not missed',
+      (folder) => {
+        drop(folder.inbox, (it) => it.eventId === SUCCEEDED);
+        drop(folder.outbox, (it) => it.payload.event_id === SUCCEEDED);
+        const rule = { match: { operation: 'webhook' }, action: { webhook: { never: true } } };
+        folder.ledger.push({ seq: 999, at: '', event: 'control.used', what: 'POST /_sim/faults', with: [rule] });
+      },
+    ],
+    [
+      'a delivery that failed is not missed either',
+      (folder) => {
+        drop(folder.inbox, (it) => it.eventId === SUCCEEDED);
+        drop(folder.outbox, (it) => it.payload.event_id === SUCCEEDED);
+        the(
+          folder.ledger,
+          (it) => it.deliveryId === 'wdl_order.succeeded_ord_1' && it.event === 'delivery.ended',
+        ).status = 'failed';
+      },
+    ],
+  ]);
+});

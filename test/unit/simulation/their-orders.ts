@@ -1,0 +1,128 @@
+import type { LinkedEffect } from '../../../src/domain/attempt.ts';
+import type { Instant } from '../../../src/domain/order.ts';
+import type { ProviderOrder, ProviderOrderStatus } from '../../../src/domain/provider-order.ts';
+import type { ProviderAmount } from '../../../src/domain/quote.ts';
+import type { End } from './history.ts';
+
+export const FROM = { currency: 'USDT', network: 'ethereum' } as const;
+export const TO = { currency: 'USDC', network: 'ethereum' } as const;
+export const PAIR = 'USDT.ethereum-USDC.ethereum';
+export const SOURCE_ACCOUNT = 'wlt_source';
+export const DESTINATION_ACCOUNT = 'wlt_destination';
+
+/** One line of an order's story, by Conduit's own word. */
+interface Shown {
+  readonly at: Instant;
+  readonly status: ProviderOrderStatus;
+  readonly isClaimed: boolean;
+  readonly failureCode: string | null;
+  readonly cancellationReason: string | null;
+}
+
+/** An order of the modelled Conduit: the entry of its ledger. */
+export interface TheirOrder {
+  readonly id: string;
+  readonly reference: string;
+  readonly optionId: string;
+  readonly debit: string;
+  /** What arrives in truth, whatever the body prints. */
+  readonly arrives: string;
+  readonly printed: string;
+  readonly fees: readonly ProviderAmount[];
+  readonly autoExecute: boolean;
+  readonly destinationAccount: string;
+  readonly to: { readonly currency: string; readonly network: string | null };
+  readonly lockExpiresAt: Instant;
+  readonly story: Shown[];
+  claimedBy: 'us' | 'others' | null;
+  end: End | null;
+  endedAt: Instant | null;
+}
+
+/** How long a linked transaction takes to be seen, and to end: well inside the half minute after which ours read again. */
+const APPEARS_AFTER_MS = 4_000;
+const OPEN_FOR_MS = 90_000;
+
+export function nowOf(order: TheirOrder): Shown {
+  const last = order.story.at(-1);
+  if (!last) throw new Error('an order has a story from its creation on');
+  return last;
+}
+
+export function tell(order: TheirOrder, at: Instant, change: Partial<Shown>): void {
+  order.story.push({ ...nowOf(order), ...change, at });
+}
+
+export function isOpen(order: TheirOrder): boolean {
+  const { status, isClaimed } = nowOf(order);
+  return status === 'pending' && !isClaimed;
+}
+
+export function isClaimed(order: TheirOrder): boolean {
+  const { status, isClaimed: claimed } = nowOf(order);
+  return status === 'pending' && claimed;
+}
+
+/** What the linked transactions of a failed order say at a moment. */
+export function linkedAt(order: TheirOrder, at: Instant): LinkedEffect {
+  const { end, endedAt } = order;
+  if (end?.kind !== 'failed' || endedAt === null) return 'none';
+  switch (end.linked) {
+    case 'appears':
+      return at >= endedAt + APPEARS_AFTER_MS ? 'completed' : 'none';
+    case 'open_then_completed':
+      return at >= endedAt + OPEN_FOR_MS ? 'completed' : 'open';
+    case 'open_then_failed':
+      return at >= endedAt + OPEN_FOR_MS ? 'no_effect' : 'open';
+    default:
+      return end.linked;
+  }
+}
+
+/** A failure without linked transactions is no end before it was read a second time, this long after the first. */
+const READ_AGAIN_MS = 30_000;
+
+/** From when on the end can be read whole, linked transactions and all; null while there is none. */
+export function readableFrom({ end, endedAt }: TheirOrder): Instant | null {
+  if (endedAt === null || end?.kind !== 'failed') return endedAt;
+  const isOpenFirst = end.linked === 'open_then_completed' || end.linked === 'open_then_failed';
+  const isReadTwice = end.linked === 'none' || end.linked === 'appears';
+  return endedAt + (isOpenFirst ? OPEN_FOR_MS : isReadTwice ? READ_AGAIN_MS : 0);
+}
+
+/** Whether money moves, or has moved, or is bound to. */
+export function movesMoney(order: TheirOrder, at: Instant): boolean {
+  const { status } = nowOf(order);
+  if (status === 'pending') return isClaimed(order);
+  if (status !== 'failed') return status === 'succeeded';
+  if (order.end?.kind !== 'failed') return false;
+  const { linked } = order.end;
+  if (linked === 'open_then_failed') return linkedAt(order, at) === 'open';
+  return linked === 'completed' || linked === 'appears' || linked === 'open_then_completed';
+}
+
+/** An order as a body of that moment shows it, or null before it existed. */
+export function shownAt(order: TheirOrder, at: Instant): ProviderOrder | null {
+  const shown = order.story.findLast((line) => line.at <= at);
+  if (!shown) return null;
+  const amount = { ...order.to, amount: order.printed };
+  return {
+    id: order.id,
+    reference: order.reference,
+    status: shown.status,
+    isClaimed: shown.status === 'pending' && shown.isClaimed,
+    autoExecute: order.autoExecute,
+    sourceAccount: SOURCE_ACCOUNT,
+    destinationAccount: order.destinationAccount,
+    quoteOptionId: order.optionId,
+    source: { ...FROM, amount: order.debit },
+    destination: amount,
+    totalDebit: { ...FROM, amount: order.debit },
+    fees: order.fees,
+    endUserRate: null,
+    lockExpiresAt: order.lockExpiresAt,
+    failureCode: shown.failureCode,
+    cancellationReason: shown.cancellationReason,
+    linkedTransactionIds: [],
+  };
+}
