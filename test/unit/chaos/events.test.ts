@@ -1,7 +1,6 @@
 // I11: every change is told, once.
 import { describe } from '@jest/globals';
 import { EXECUTED, EXPIRED } from './clean-folder.ts';
-import { change } from './facts.ts';
 import { drop, type Folder, the } from './folder.ts';
 import { each } from './spoiled.ts';
 

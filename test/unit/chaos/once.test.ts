@@ -2,7 +2,7 @@
 import { describe } from '@jest/globals';
 import { EXPIRED } from './clean-folder.ts';
 import { factOf, heldBy, orderOf, REFERENCE, sendOf } from './facts.ts';
-import { type Folder, the } from './folder.ts';
+import type { Folder } from './folder.ts';
 import { each } from './spoiled.ts';
 
 /** A second order at the provider under the reference of the first. */

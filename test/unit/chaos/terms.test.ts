@@ -2,7 +2,7 @@
 import { describe } from '@jest/globals';
 import { TOO_LATE } from './clean-folder.ts';
 import { attemptOf, factOf, orderOf, REFERENCE } from './facts.ts';
-import { type Folder, the } from './folder.ts';
+import type { Folder } from './folder.ts';
 import { each } from './spoiled.ts';
 
 describe('I3 and I9: rate and amounts', () => {
