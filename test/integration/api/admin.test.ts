@@ -12,7 +12,7 @@ import { addAttempt, takeTo } from './states.ts';
 import { addTestUser, orderBody, startTestBed, type TestApi, type TestBed } from './support.ts';
 
 // Processes start in here, each of which takes a second on a busy machine.
-jest.setTimeout(30_000);
+jest.setTimeout(90_000);
 
 let bed: TestBed;
 let api: TestApi;
