@@ -29,7 +29,7 @@ export function readableAt({ conduit, history }: World): Instant {
 }
 
 /** By how much an order that ended at `endedAt` has outstayed L2. */
-function lateBy(world: World, endedAt: Instant, healedAt: Instant): number {
+export function lateBy(world: World, endedAt: Instant, healedAt: Instant): number {
   return endedAt - (Math.max(world.tables.order.expiresAt, healedAt, readableAt(world)) + REST_MS);
 }
 
