@@ -226,6 +226,7 @@ function readSecretFile(given: Record<string, string | undefined>, name: string,
   try {
     given[name] = readFileSync(file, 'utf8').trim();
   } catch {
-    faults.push(`${name}_FILE: cannot read ${file}`);
+    // Its text may be the secret itself, put where the file's name belongs.
+    faults.push(`${name}_FILE: cannot read the file that it names`);
   }
 }

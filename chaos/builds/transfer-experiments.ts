@@ -135,7 +135,7 @@ export const TRANSFER_EXPERIMENTS: readonly Experiment[] = [
     atRisk: ['I4'],
     ...ALONE,
     async run(stage) {
-      const orders = await placeWaiting(stage, 6, 13_000);
+      const orders = await placeWaiting(stage, 6, 18_000);
       await untilPast(stage, orders, ['accepted']);
       const expiry = Date.parse(orders[0]?.plan.body.expires_at ?? '');
       await arm(stage, orders, (reference) => [
@@ -169,13 +169,13 @@ export const TRANSFER_EXPERIMENTS: readonly Experiment[] = [
     atRisk: ['I3'],
     ...ALONE,
     async run(stage) {
-      const orders = await placeWaiting(stage, 6, 16_000);
+      const orders = await placeWaiting(stage, 6, 26_000);
       await untilPast(stage, orders, ['accepted']);
       const match = { operation: 'orders.create', times: 'always' } as const;
       await stage.system.simulator.armFault({ match, action: { worseLock: { bps: 300 } } });
       await stage.market.cross();
       stage.note('worse locks');
-      await stage.sleep(8_000);
+      await untilPast(stage, orders, ['watching']);
     },
   },
 ];

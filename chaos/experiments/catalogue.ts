@@ -13,6 +13,7 @@ import { OPERATOR_EXPERIMENTS } from './operators.ts';
 import { PROCESS_EXPERIMENTS } from './processes.ts';
 import { PROVIDER_EXPERIMENTS } from './provider.ts';
 import { SEAM_EXPERIMENTS } from './seams.ts';
+import { SECURITY_EXPERIMENTS } from './security.ts';
 import { STORE_EXPERIMENTS } from './stores.ts';
 
 const FAULT_EXPERIMENTS: readonly Experiment[] = [
@@ -56,6 +57,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   ...SEAM_EXPERIMENTS,
   ...FAULT_EXPERIMENTS,
   randomMix(MIX_MINUTES, IN_MIX),
+  ...SECURITY_EXPERIMENTS,
 ];
 
 /** Of the list of faults, what has no feature to break yet. */

@@ -88,6 +88,11 @@ describe('I13: bounded effort', () => {
       },
       /^I13 -: 1 calls before the end of a Retry-After of 3 s/,
     ],
+  ]);
+});
+
+describe('I13: one quote an interval', () => {
+  each([
     [
       'a pair is watched more often than once an interval',
       (folder) => {
@@ -104,8 +109,18 @@ describe('I13: bounded effort', () => {
           ...times(3, (n) => ({ pair: 'USD-EUR', observedAt: BEGAN_AT + 5_100 + n * 100 })),
         );
         const strike = { kind: 'fault', experiment: 'F01', at: BEGAN_AT, what: 'kill' } as const;
-        folder.history.push({ ...strike, phase: 'begin' }, { ...strike, phase: 'end' });
+        folder.history.push({ ...strike, phase: 'begin' });
       },
+    ],
+    [
+      'its return is no second strike',
+      (folder) => {
+        folder.rate_observations.push(
+          ...times(3, (n) => ({ pair: 'USD-EUR', observedAt: BEGAN_AT + 5_100 + n * 100 })),
+        );
+        folder.history.push({ kind: 'fault', experiment: 'F01', at: BEGAN_AT, what: 'kill', phase: 'end' });
+      },
+      /^I13 -: 33 quotes watched USD-EUR, 32 were due$/,
     ],
     [
       'an order looks more often than once an interval',
