@@ -28,11 +28,6 @@ export function readableAt({ conduit, history }: World): Instant {
   return byTheirClock - history.terms.conduit.skewMs;
 }
 
-/** By how much an order that ended at `endedAt` has outstayed L2. */
-export function lateBy(world: World, endedAt: Instant, healedAt: Instant): number {
-  return endedAt - (Math.max(world.tables.order.expiresAt, healedAt, readableAt(world)) + REST_MS);
-}
-
 /** The last look-ups of an orphan are ten minutes apart, and the schedule adds its own. */
 const PATROL_MS = 1_300_000;
 
