@@ -43,16 +43,20 @@ async function untilWatching({ system }: Stage, orders: readonly PlacedOrder[]):
   }
 }
 
-/** Resolves for an order when its first attempt is there, or when none has come in time. */
-function watchAttempts({ system }: Stage, orders: readonly PlacedOrder[]): (orderId: string) => Promise<void> {
+/** Resolves for an order when the event has been recorded, or when it has not come in time. */
+function watchFor(
+  { system }: Stage,
+  event: 'attempt_created' | 'execute_permitted',
+  orders: readonly PlacedOrder[],
+): (orderId: string) => Promise<void> {
   const ids = orders.map(({ orderId }) => orderId);
   const seen = new Set<string>();
-  const giveUpAt = Date.now() + ATTEMPTS_WITHIN_MS;
+  const giveUpAt = Date.now() + RECORDED_WITHIN_MS;
   const isOver = () => seen.size === ids.length || Date.now() > giveUpAt;
   void (async () => {
     while (!isOver()) {
       const rows = await system.db<{ orderId: string }[]>`
-        select order_id from transactions where order_id = any(${ids}::uuid[])`;
+        select order_id from order_events where order_id = any(${ids}::uuid[]) and event = ${event}`;
       for (const { orderId } of rows) seen.add(orderId);
       await sleep(10);
     }
@@ -62,16 +66,20 @@ function watchAttempts({ system }: Stage, orders: readonly PlacedOrder[]): (orde
   };
 }
 
-/** When each order was permitted to execute, as its events say. */
-async function permitTimes({ system }: Stage, orders: readonly PlacedOrder[]): Promise<Map<string, number>> {
+/** The orders that were permitted to execute: when, and when Conduit's order had been recorded. */
+async function permitsOf({ system }: Stage, orders: readonly PlacedOrder[]) {
   const ids = orders.map(({ orderId }) => orderId);
-  const rows = await system.db<{ orderId: string; occurredAt: number }[]>`
-    select order_id, occurred_at from order_events where order_id = any(${ids}::uuid[]) and event = 'execute_permitted'`;
-  return new Map(rows.map(({ orderId, occurredAt }) => [orderId, occurredAt]));
+  return system.db<{ orderId: string; createdAt: number; permittedAt: number }[]>`
+    select order_id, min(occurred_at) filter (where event = 'attempt_created') as created_at,
+      min(occurred_at) filter (where event = 'execute_permitted') as permitted_at
+    from order_events where order_id = any(${ids}::uuid[])
+    group by order_id having bool_or(event = 'attempt_created') and bool_or(event = 'execute_permitted')`;
 }
 
 const GROUP = 20;
-const ATTEMPTS_WITHIN_MS = 8_000;
+const RECORDED_WITHIN_MS = 8_000;
+/** How far around the expected moment the cancels are spread. */
+const AROUND_MS = 50;
 
 export const CONTEST_EXPERIMENTS: readonly Experiment[] = [
   {
@@ -83,27 +91,29 @@ export const CONTEST_EXPERIMENTS: readonly Experiment[] = [
     async run(stage) {
       const { market, random, note, isQuick, expect } = stage;
       const spreads: number[] = [];
+      // From an order at Conduit to its execute, as this machine has done it so far: where the next cancels are aimed at.
+      const leads: number[] = [];
       for (let round = 0; round < (isQuick ? 5 : 25); round += 1) {
         await market.away();
         const orders = await stage.place(waiting(stage, GROUP, () => Date.now() + 25_000));
         await untilWatching(stage, orders);
-        const prepared = watchAttempts(stage, orders);
+        const isMeasured = leads.length > 0;
+        const created = watchFor(stage, isMeasured ? 'attempt_created' : 'execute_permitted', orders);
         await market.cross();
         const cancels = await Promise.all(
           orders.map(async ({ orderId, calls }) => {
-            // An attempt's execute is permitted some ten milliseconds after its row: the cancel goes to meet it.
-            await prepared(orderId);
-            await sleep(random.between(0, 120));
+            await created(orderId);
+            if (isMeasured) await sleep(Math.max(0, random.pick(leads) + random.between(-AROUND_MS, AROUND_MS)));
             const at = Date.now();
             await untilAnswered(random, () => calls.cancel(orderId));
             return { orderId, at };
           }),
         );
         note('twenty cancels around a crossing', { round });
-        const permits = await permitTimes(stage, orders);
-        for (const { orderId, at } of cancels) {
-          const permitted = permits.get(orderId);
-          if (permitted !== undefined) spreads.push(Math.abs(at - permitted));
+        for (const { orderId, createdAt, permittedAt } of await permitsOf(stage, orders)) {
+          leads.push(permittedAt - createdAt);
+          const cancel = cancels.find((it) => it.orderId === orderId);
+          if (cancel) spreads.push(Math.abs(cancel.at - permittedAt));
         }
       }
       const within50Ms = spreads.filter((ms) => ms <= 50).length;

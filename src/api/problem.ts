@@ -92,11 +92,18 @@ export const noSuchRoute: RequestHandler = (_req, _res, next) => {
   next(new DomainError('route_not_found', 'no such method and path'));
 };
 
-/** A dependency that hangs must not hang the client: what is not answered in time is answered 503, and goes on or fails unheard. */
+/**
+ * A dependency that hangs must not hang the client: what is not answered in time is answered 503, and goes on or fails unheard. Of a
+ * request that has not come whole by then, the client is late: 408, and an end of the connection, since its rest may still come.
+ */
 export function answerWithin(ms: number): RequestHandler {
   return (req, res, next) => {
     const timer = setTimeout(() => {
-      answerProblem(new DomainError('storage_unavailable', 'there was no answer in time; ask again'), req, res, next);
+      if (!req.complete) res.set('Connection', 'close');
+      const error = req.complete
+        ? new DomainError('storage_unavailable', 'there was no answer in time; ask again')
+        : new DomainError('request_timeout', 'the request did not come whole in time');
+      answerProblem(error, req, res, next);
     }, ms);
     res.once('close', () => clearTimeout(timer));
     next();

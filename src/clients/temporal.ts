@@ -9,8 +9,8 @@ import {
   WorkflowNotFoundError,
 } from '@temporalio/client';
 import type { SignalDefinition } from '@temporalio/common';
-import { type ClientConnectConfig, loadClientConnectConfig } from '@temporalio/envconfig';
 import { ORDER_WORKFLOW, orderOpened, orderWorkflowId, RATE_WATCH_WORKFLOW } from '../workflows/messages.ts';
+import type { TemporalSettings } from './temporal-settings.ts';
 import {
   orderStartOptions,
   rateWatchStartOptions,
@@ -18,18 +18,6 @@ import {
   type StartableOrder,
   type Starter,
 } from './temporal-starts.ts';
-
-export type TemporalSettings = ClientConnectConfig;
-
-/**
- * Address, namespace, TLS and API key by Temporal's own variables (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, `TEMPORAL_API_KEY`,
- * `TEMPORAL_TLS_*` …) or its TOML file (`TEMPORAL_CONFIG_FILE`, `TEMPORAL_PROFILE`). Throws on a file that cannot be read.
- */
-export function loadTemporalSettings(environment: NodeJS.ProcessEnv): TemporalSettings {
-  // An empty variable is what a compose file makes of one that is not set; an empty API key would switch TLS on.
-  const given = Object.entries(environment).filter((entry): entry is [string, string] => Boolean(entry[1]));
-  return loadClientConnectConfig({ overrideEnvVars: Object.fromEntries(given) });
-}
 
 /** `absent`: Temporal knows no run, or no longer. */
 export type RunState = 'running' | 'ended' | 'absent';

@@ -1,5 +1,6 @@
 import { connectPubsub, type Pubsub } from '../clients/pubsub.ts';
-import { connectTemporal, loadTemporalSettings, type Temporal } from '../clients/temporal.ts';
+import { connectTemporal, type Temporal } from '../clients/temporal.ts';
+import { type TemporalSettings, withTemporal } from '../clients/temporal-settings.ts';
 import { type KeylessConfig, loadKeylessConfig } from '../config.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import { createBridge } from '../pubsub-bridge/bridge.ts';
@@ -11,7 +12,7 @@ const STOP_DEADLINE_MS = 30_000;
 
 export const BRIDGE_PROCESS = {
   name: 'bridge',
-  load: loadKeylessConfig,
+  load: withTemporal(loadKeylessConfig),
   defaultMetricsPort: 9465,
   stopDeadlineMs: STOP_DEADLINE_MS,
 } as const;
@@ -25,7 +26,7 @@ export interface BridgeOverrides {
 
 /** Wires the bridge: PostgreSQL's outbox to Pub/Sub, and Pub/Sub to Temporal. */
 export async function startBridge(
-  { config, log, metrics }: ProcessContext<KeylessConfig>,
+  { config, log, metrics }: ProcessContext<KeylessConfig & { readonly temporal: TemporalSettings }>,
   overrides: BridgeOverrides = {},
 ): Promise<RunningProcess> {
   const pool = connectDatabase({
@@ -34,7 +35,7 @@ export async function startBridge(
     maxConnections: config.DATABASE_MAX_CONNECTIONS,
   });
   const queue = connectPubsub({ projectId: config.PUBSUB_PROJECT_ID, emulatorHost: config.PUBSUB_EMULATOR_HOST });
-  const engine = connectTemporal(loadTemporalSettings(process.env));
+  const engine = connectTemporal(config.temporal);
   const bridge = createBridge({
     db: overrides.db?.(pool) ?? pool,
     pubsub: overrides.pubsub?.(queue) ?? queue,

@@ -10,8 +10,9 @@ import { createOrderRuns } from '../activities/order-runs.ts';
 import { type ConduitClient, createConduitClient } from '../clients/conduit/client.ts';
 import { connectRedis } from '../clients/redis.ts';
 import { createRedisHints } from '../clients/redis-hints.ts';
-import { connectTemporal, loadTemporalSettings } from '../clients/temporal.ts';
-import { loadConfig } from '../config.ts';
+import { connectTemporal } from '../clients/temporal.ts';
+import { type TemporalSettings, withTemporal } from '../clients/temporal-settings.ts';
+import { type Config, loadConfig } from '../config.ts';
 import { connectDatabase, type Database, isUsable } from '../db/client.ts';
 import { CONDUIT_TASK_QUEUE, ORDER_TASK_QUEUE } from '../workflows/messages.ts';
 import { watchMachineClock } from './machine-clock.ts';
@@ -26,7 +27,7 @@ const STOP_DEADLINE_MS = 40_000;
 
 export const WORKER_PROCESS = {
   name: 'worker',
-  load: loadConfig,
+  load: withTemporal(loadConfig),
   defaultMetricsPort: 9466,
   stopDeadlineMs: STOP_DEADLINE_MS,
 } as const;
@@ -44,7 +45,7 @@ export interface WorkerOverrides {
 
 /** Wires the worker: one poller for workflows and records, one, capped, for everything that calls the provider. */
 export async function startWorker(
-  { config, log, metrics }: ProcessContext,
+  { config, log, metrics }: ProcessContext<Config & { readonly temporal: TemporalSettings }>,
   overrides: WorkerOverrides = {},
 ): Promise<RunningProcess> {
   const pool = connectDatabase({
@@ -54,8 +55,7 @@ export async function startWorker(
   });
   const db = overrides.db?.(pool) ?? pool;
   const redis = connectRedis(config.REDIS_URL, log);
-  const settings = loadTemporalSettings(process.env);
-  const temporal = connectTemporal(settings);
+  const temporal = connectTemporal(config.temporal);
   const client = createConduitClient({
     baseUrl: config.CONDUIT_BASE_URL,
     apiKey: config.CONDUIT_API_KEY,
@@ -88,7 +88,7 @@ export async function startWorker(
   };
 
   installRuntime(config.TEMPORAL_METRICS_PORT, config.HOST, log);
-  const connection = await NativeConnection.connect(settings.connectionOptions);
+  const connection = await NativeConnection.connect(config.temporal.connectionOptions);
   const made = createActivities(deps);
   const activities = (overrides.activities?.(made) ?? made) as unknown as Record<
     string,
@@ -96,7 +96,7 @@ export async function startWorker(
   >;
   const common = {
     connection,
-    namespace: settings.namespace ?? 'default',
+    namespace: config.temporal.namespace ?? 'default',
     activities,
     shutdownGraceTime: SHUTDOWN_GRACE,
   } as const;

@@ -91,9 +91,10 @@ function laneOf(errand: Errand): 'send' | 'read' {
 function startErrand(orderId: string, step: Step & { next: Errand }, news: News): void {
   const lane = laneOf(step.next);
   news.underWay[lane] = true;
-  void runErrand(orderId, step).finally(() => {
+  void runErrand(orderId, step).then(({ result }) => {
     news.underWay[lane] = false;
-    news.isAny = true;
+    // The provider put the look off: the crossing waits for the gate, where a look that was answered would have used it up.
+    note(news, step.next.kind === 'look' && !step.next.isOwn && result === 'gate_closed' ? 'isRateCrossed' : undefined);
   });
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { msToTs } from '@temporalio/common/lib/time.js';
-import { connectTemporal, loadTemporalSettings } from '../../src/clients/temporal.ts';
+import { connectTemporal } from '../../src/clients/temporal.ts';
+import { loadTemporalSettings } from '../../src/clients/temporal-settings.ts';
 import { SEARCH_ATTRIBUTES } from '../../src/clients/temporal-starts.ts';
 import { eventually } from './eventually.ts';
 

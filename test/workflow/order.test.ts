@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { recordMiss } from '../../src/db/looks.ts';
 import { findOrder } from '../../src/db/orders.ts';
+import { closeGate } from '../../src/db/rate-watch.ts';
 import type { Seen } from '../../src/domain/order.ts';
-import { cancelRequested, orderChanged, orderState } from '../../src/workflows/messages.ts';
+import { cancelRequested, orderChanged, orderState, rateCrossed } from '../../src/workflows/messages.ts';
 import { createTimeSkippingWorld, DAY_MS, insertTestOrder, type TimeSkippingWorld } from './support.ts';
 
 jest.setTimeout(60_000);
@@ -72,6 +73,28 @@ test('the cancelRequested signal from the Web UI cancels the order', async () =>
     await run.signal(cancelRequested);
   });
   expect(outcome.status).toBe('cancelled');
+});
+
+test('a crossing whose look is put off by the provider is looked at when it may be asked again', async () => {
+  const order = await newOrder(DAY_MS);
+  const lookedAt: number[] = [];
+  const miss = missingLooks();
+  const takeFirmLook = async (orderId: string, seen: Seen) => {
+    await world.setClock();
+    const now = await world.env.currentTimeMs();
+    lookedAt.push(now);
+    if (lookedAt.length > 1) return miss(orderId, seen);
+    await closeGate(world.db, 60_000);
+    return { result: 'gate_closed', code: null };
+  };
+  await world.runOrder(order, { ...world.records, takeFirmLook }, async (run) => {
+    await world.env.sleep('1 minute');
+    await run.signal(rateCrossed);
+    await world.env.sleep('3 minutes');
+    await run.signal(cancelRequested);
+  });
+  expect(lookedAt).toHaveLength(2);
+  expect((lookedAt[1] ?? 0) - (lookedAt[0] ?? 0)).toBeGreaterThanOrEqual(60_000);
 });
 
 test('a run that starts on a row that is already final returns at once', async () => {

@@ -7,7 +7,8 @@ import {
   reconcileOrder,
   reconcilePass,
 } from '../../activities/reconcile.ts';
-import { connectTemporal, isTemporalUnavailable, loadTemporalSettings, type Temporal } from '../../clients/temporal.ts';
+import { connectTemporal, isTemporalUnavailable, type Temporal } from '../../clients/temporal.ts';
+import { loadTemporalSettings } from '../../clients/temporal-settings.ts';
 import { type KeylessConfig, loadConfig, loadKeylessConfig } from '../../config.ts';
 import type { Database } from '../../db/client.ts';
 import { databaseNow } from '../../db/clock.ts';

@@ -211,6 +211,22 @@ test('a request that a dependency hangs is answered 503 at its deadline, and wha
   await eventually('the late order', async () => (await create(api, body)).status === 200);
 });
 
+test('a client that does not send its body in time is told so, and the connection ends', async () => {
+  const api = await bed.startApi({ answerDeadlineMs: 300 });
+  const socket = connect(Number(new URL(api.url).port), '127.0.0.1');
+  const head = [
+    'POST /orders HTTP/1.1',
+    'Host: a',
+    `Authorization: Bearer ${user.key}`,
+    'Content-Type: application/json',
+  ];
+  socket.write(`${[...head, 'Content-Length: 100'].join('\r\n')}\r\n\r\n{"am`);
+  const said = (await socket.setEncoding('utf8').toArray()).join('');
+  expect(said).toMatch(/^HTTP\/1\.1 408 /);
+  expect(said).toMatch(/\r\nConnection: close\r\n/i);
+  expect(said).toContain('"code":"request_timeout"');
+});
+
 test('FLUSHALL costs nothing but a read of the row', async () => {
   const api = await bed.startApi();
   const { body: order } = await create(api);

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { isTemporalUnavailable, loadTemporalSettings } from '../../../src/clients/temporal.ts';
+import { isTemporalUnavailable } from '../../../src/clients/temporal.ts';
 import { orderStartOptions, rateWatchStartOptions } from '../../../src/clients/temporal-starts.ts';
 
 const order = {
@@ -44,13 +44,6 @@ test('a watcher may follow any closed one', () => {
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',
     workflowIdConflictPolicy: 'USE_EXISTING',
   });
-});
-
-test('an empty variable counts as one that is not set', () => {
-  const here = { TEMPORAL_CONFIG_FILE: '/nonexistent', HOME: '/nonexistent' };
-  const settings = loadTemporalSettings({ ...here, TEMPORAL_ADDRESS: 'cloud:7233', TEMPORAL_API_KEY: '' });
-  expect(settings.connectionOptions).toMatchObject({ address: 'cloud:7233', tls: undefined });
-  expect(loadTemporalSettings({ ...here, TEMPORAL_API_KEY: 'key' }).connectionOptions).toMatchObject({ tls: true });
 });
 
 test('only what a later try may heal counts as Temporal being away', () => {

@@ -103,20 +103,21 @@ export class Run {
     const lane = laneOf(errand);
     this.#underWay[lane] = true;
     let isOver = false;
-    const over = () => {
+    const over = (result: string) => {
       if (isOver) return;
       isOver = true;
       this.#underWay[lane] = false;
       if (this.isEnded) return;
       this.#isAny = true;
+      if (errand.kind === 'look' && !errand.isOwn && result === 'gate_closed') this.#isRateCrossed = true;
       if (!this.#isAdvancing) this.begin();
     };
     const { agenda } = this.#world;
-    const timeout = agenda.after(lane === 'send' ? SEND_MS : READ_MS, over);
+    const timeout = agenda.after(lane === 'send' ? SEND_MS : READ_MS, () => over('failed'));
     this.#world.drive(carryOut(this.#world, errand, step.seen), ({ result }) => {
       agenda.drop(timeout);
-      if (WITHOUT_EFFECT.has(result)) agenda.after(REST_MS, over);
-      else over();
+      if (WITHOUT_EFFECT.has(result)) agenda.after(REST_MS, () => over(result));
+      else over(result);
     });
   }
 }
