@@ -21,11 +21,13 @@ export function createOrderRuns(temporal: Temporal, db: Database): OrderRuns & R
     async startOrder(orderId) {
       const order = await findOrder(db, orderId);
       if (!order || order.closedAt !== null) return 'running';
-      const isRunning = (await temporal.describeOrder(orderId)) === 'running';
-      await temporal.startOrder(order, 'reconciler');
-      return isRunning ? 'running' : 'started';
+      const run = await temporal.describeOrder(orderId);
+      if (run === 'stuck') await temporal.replaceOrder(order, 'reconciler');
+      else await temporal.startOrder(order, 'reconciler');
+      return run === 'running' ? 'running' : 'started';
     },
     signalOrder: (orderId, signal) => temporal.signalOrder(orderId, SIGNALS[signal]),
+    endOrder: (orderId) => temporal.endOrder(orderId, 'the order has ended, and no code can follow this run'),
     describeOrder: (orderId) => temporal.describeOrder(orderId),
     recentlyClosedOrders: () => temporal.recentlyClosedOrders(HOUR_MS, MAX_CLOSED),
     keepWatching: (pair) => temporal.signalWithStartWatcher(pair),

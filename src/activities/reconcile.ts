@@ -20,9 +20,14 @@ import type { Activities } from './interface.ts';
 
 /** What the reconciler may ask of Temporal. */
 export interface RunBook {
-  /** Starts the order's run unless one is running; a run that ended does not stand in the way of an open row. */
+  /**
+   * Starts the order's run unless one is running. A run that ended does not stand in the way of an open row, and one that is stuck is
+   * replaced.
+   */
   startOrder(orderId: string): Promise<'started' | 'running'>;
   signalOrder(orderId: string, signal: 'orderChanged' | 'attemptDue'): Promise<'signalled' | 'no_run'>;
+  /** Ends the run of an order that has ended itself. */
+  endOrder(orderId: string): Promise<void>;
   describeOrder(orderId: string): Promise<RunState>;
   /** Orders whose run has closed within the last hour, by visibility. */
   recentlyClosedOrders(): Promise<string[]>;
@@ -47,9 +52,9 @@ const AT_ONCE = 20;
 
 /**
  * One thing that repair did: an overdue order ended, a run started, a run told to look at its row, a run told that its look-up is
- * due, a pair's watcher kept running.
+ * due, the stuck run of an ended order ended, a pair's watcher kept running.
  */
-export type Repair = 'expired' | 'started' | 'told' | 'hastened' | 'watched';
+export type Repair = 'expired' | 'started' | 'told' | 'hastened' | 'ended' | 'watched';
 
 /** How one pass is made, by the schedule or by a person. */
 export interface PassOptions {
@@ -94,7 +99,7 @@ export async function reconcilePass(deps: ReconcileDeps, options: PassOptions): 
   // A clock that never goes back: a jump of the machine's time must not make a pass endless.
   const deadline = performance.now() + options.budgetMs;
   const counts = { expired: 0, started: 0, signalled: 0, disagreements: 0, alarms: 0, watchers: 0, trimmed: 0 };
-  const { start, signal, watch } = createRepairs(deps, onRepair);
+  const { start, signal, hasten, close, watch } = createRepairs(deps, onRepair);
   /** Does `act` for each id, some at once, until the time is spent; counts what answered true. */
   const forEach = async (ids: readonly string[], act: (id: string) => Promise<boolean>): Promise<number> => {
     let count = 0;
@@ -117,7 +122,7 @@ export async function reconcilePass(deps: ReconcileDeps, options: PassOptions): 
       counts.started = await forEach(await ordersWithoutProgress(db, BATCH), start);
     },
     async lookUp() {
-      counts.signalled += await forEach(await overdueLookups(db, BATCH), (id) => signal(id, 'attemptDue'));
+      counts.signalled += await forEach(await overdueLookups(db, BATCH), hasten);
     },
     async compareClosedRuns() {
       // Visibility is a convenience: without it the rotating slice finds the same orders, only later.
@@ -125,10 +130,7 @@ export async function reconcilePass(deps: ReconcileDeps, options: PassOptions): 
       counts.disagreements += await forEach(closed, start);
     },
     async compareEndedRows() {
-      counts.disagreements += await forEach(
-        await recentlyEnded(db, BATCH),
-        async (id) => (await runs.describeOrder(id)) === 'running' && signal(id, 'orderChanged'),
-      );
+      counts.disagreements += await forEach(await recentlyEnded(db, BATCH), close);
     },
     async compareOpenRows() {
       counts.disagreements += await forEach(
@@ -166,18 +168,18 @@ export async function reconcileOrder(
   orderId: string,
   { onRepair = () => {}, onFailure }: Pick<PassOptions, 'onRepair' | 'onFailure'>,
 ): Promise<void> {
-  const { db, timing, runs } = deps;
-  const { start, signal, watch } = createRepairs(deps, onRepair);
+  const { db, timing } = deps;
+  const { start, hasten, close, watch } = createRepairs(deps, onRepair);
   const expired = await expireOverdue(db, timing, 'reconciler', (id, err) => onFailure(`order ${id}`, err), orderId);
   noteExpired(deps, expired, onRepair);
   const order = await findOrder(db, orderId);
   if (!order) return;
   if (order.closedAt !== null) {
-    if ((await runs.describeOrder(orderId)) === 'running') await signal(orderId, 'orderChanged');
+    await close(orderId);
     return;
   }
   await start(orderId);
-  if ((await overdueLookups(db, 1, orderId)).length > 0) await signal(orderId, 'attemptDue');
+  if ((await overdueLookups(db, 1, orderId)).length > 0) await hasten(orderId);
   if ((await unwatchedPairs(db, 2 * deps.rateRefreshMs)).includes(order.pair)) await watch(order.pair);
 }
 
@@ -194,12 +196,24 @@ function createRepairs({ runs, bell }: ReconcileDeps, onRepair: NonNullable<Pass
     if (isSignalled) onRepair(name === 'attemptDue' ? 'hastened' : 'told', orderId);
     return isSignalled;
   };
+  /** A look-up that is overdue is most likely that of a run which cannot go on. */
+  const hasten = async (orderId: string): Promise<boolean> =>
+    (await runs.describeOrder(orderId)) === 'stuck' ? start(orderId) : signal(orderId, 'attemptDue');
+  /** The row has ended: its run is to see that and complete, if it can. */
+  const close = async (orderId: string): Promise<boolean> => {
+    const run = await runs.describeOrder(orderId);
+    if (run === 'stuck') {
+      await runs.endOrder(orderId);
+      onRepair('ended', orderId);
+    }
+    return run === 'stuck' || (run === 'running' && (await signal(orderId, 'orderChanged')));
+  };
   const watch = async (pair: string): Promise<boolean> => {
     await runs.keepWatching(pair);
     onRepair('watched', pair);
     return true;
   };
-  return { start, signal, watch };
+  return { start, signal, hasten, close, watch };
 }
 
 function noteExpired(

@@ -9,8 +9,8 @@ import {
   WorkflowNotFoundError,
 } from '@temporalio/client';
 import type { SignalDefinition } from '@temporalio/common';
+import type { ClientConnectConfig } from '@temporalio/envconfig';
 import { ORDER_WORKFLOW, orderOpened, orderWorkflowId, RATE_WATCH_WORKFLOW } from '../workflows/messages.ts';
-import type { TemporalSettings } from './temporal-settings.ts';
 import {
   orderStartOptions,
   rateWatchStartOptions,
@@ -19,8 +19,14 @@ import {
   type Starter,
 } from './temporal-starts.ts';
 
-/** `absent`: Temporal knows no run, or no longer. */
-export type RunState = 'running' | 'ended' | 'absent';
+/** Where Temporal is, and how it knows us. */
+export type TemporalSettings = ClientConnectConfig;
+
+/**
+ * `stuck`: the run is open, and its next task fails again and again, as one does that no code can follow: it was begun under a
+ * release that has been rolled back. `absent`: Temporal knows no run, or no longer.
+ */
+export type RunState = 'running' | 'stuck' | 'ended' | 'absent';
 
 export type Temporal = ReturnType<typeof connectTemporal>;
 
@@ -28,6 +34,9 @@ export type Temporal = ReturnType<typeof connectTemporal>;
 const CALL_DEADLINE_MS = 5_000;
 /** About a second of tries: enough for a frontend that restarts; a longer outage is the caller's to wait out. */
 const MAX_TRIES = 4;
+/** A worker that dies, or a release that is mended within it, costs a task some tries: nothing to end a run for. */
+const STUCK_AFTER_MS = 30_000;
+const STUCK_AFTER_TRIES = 3;
 /** gRPC would let the wait between two connection attempts grow to two minutes. */
 const MAX_RECONNECT_MS = 2_000;
 
@@ -81,11 +90,30 @@ export function connectTemporal({ connectionOptions, namespace = 'default' }: Te
       return runningUnlessClosed(call(() => client.workflow.signalWithStart(ORDER_WORKFLOW, options)));
     },
 
+    /** Ends the order's run where it stands, and begins a new one: its row says how far the order has come. */
+    async replaceOrder(order: StartableOrder, starter: Starter): Promise<void> {
+      const options = { ...orderStartOptions(order, starter), workflowIdConflictPolicy: 'TERMINATE_EXISTING' } as const;
+      await call(() => client.workflow.start(ORDER_WORKFLOW, options));
+    },
+
+    /** Ends the run of an order that has ended itself. */
+    async endOrder(orderId: string, reason: string): Promise<void> {
+      try {
+        await call(() => client.workflow.getHandle(orderWorkflowId(orderId)).terminate(reason));
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+      }
+    },
+
     /** What has become of the order's newest run. */
     async describeOrder(orderId: string): Promise<RunState> {
       try {
-        const { status } = await call(() => client.workflow.getHandle(orderWorkflowId(orderId)).describe());
-        return status.name === 'RUNNING' ? 'running' : 'ended';
+        const { status, raw } = await call(() => client.workflow.getHandle(orderWorkflowId(orderId)).describe());
+        if (status.name !== 'RUNNING') return 'ended';
+        const { attempt, originalScheduledTime } = raw.pendingWorkflowTask ?? {};
+        const since = Number(originalScheduledTime?.seconds ?? Number.POSITIVE_INFINITY) * 1_000;
+        const isStuck = (attempt ?? 0) >= STUCK_AFTER_TRIES && Date.now() - since >= STUCK_AFTER_MS;
+        return isStuck ? 'stuck' : 'running';
       } catch (error) {
         if (error instanceof WorkflowNotFoundError) return 'absent';
         throw error;

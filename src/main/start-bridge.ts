@@ -1,11 +1,11 @@
 import { connectPubsub, type Pubsub } from '../clients/pubsub.ts';
-import { connectTemporal, type Temporal } from '../clients/temporal.ts';
-import { type TemporalSettings, withTemporal } from '../clients/temporal-settings.ts';
+import { connectTemporal, type Temporal, type TemporalSettings } from '../clients/temporal.ts';
 import { type KeylessConfig, loadKeylessConfig } from '../config.ts';
 import { connectDatabase, type Database } from '../db/client.ts';
 import { createBridge } from '../pubsub-bridge/bridge.ts';
 import { watchMachineClock } from './machine-clock.ts';
 import type { ProcessContext, RunningProcess } from './process.ts';
+import { withTemporal } from './temporal-settings.ts';
 
 /** A little more than a bridge gives itself to drain. */
 const STOP_DEADLINE_MS = 30_000;

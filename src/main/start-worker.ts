@@ -10,8 +10,7 @@ import { createOrderRuns } from '../activities/order-runs.ts';
 import { type ConduitClient, createConduitClient } from '../clients/conduit/client.ts';
 import { connectRedis } from '../clients/redis.ts';
 import { createRedisHints } from '../clients/redis-hints.ts';
-import { connectTemporal } from '../clients/temporal.ts';
-import { type TemporalSettings, withTemporal } from '../clients/temporal-settings.ts';
+import { connectTemporal, type TemporalSettings } from '../clients/temporal.ts';
 import { type Config, loadConfig } from '../config.ts';
 import { connectDatabase, type Database, isUsable } from '../db/client.ts';
 import { CONDUIT_TASK_QUEUE, ORDER_TASK_QUEUE } from '../workflows/messages.ts';
@@ -19,6 +18,7 @@ import { watchMachineClock } from './machine-clock.ts';
 import { orderCacheOf } from './order-cache.ts';
 import type { ProcessContext, RunningProcess } from './process.ts';
 import { ensureSchedules } from './schedules.ts';
+import { withTemporal } from './temporal-settings.ts';
 
 /** Activities under way get this long to finish before the worker leaves. */
 const SHUTDOWN_GRACE = '25s';

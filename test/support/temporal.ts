@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { connectTemporal } from '../../src/clients/temporal.ts';
-import { loadTemporalSettings } from '../../src/clients/temporal-settings.ts';
 import { SEARCH_ATTRIBUTES } from '../../src/clients/temporal-starts.ts';
+import { loadTemporalSettings } from '../../src/main/temporal-settings.ts';
 import { eventually } from './eventually.ts';
 
 // Numbers of Temporal's protocol, which its client does not export by name.

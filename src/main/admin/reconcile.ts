@@ -8,7 +8,6 @@ import {
   reconcilePass,
 } from '../../activities/reconcile.ts';
 import { connectTemporal, isTemporalUnavailable, type Temporal } from '../../clients/temporal.ts';
-import { loadTemporalSettings } from '../../clients/temporal-settings.ts';
 import { type KeylessConfig, loadConfig, loadKeylessConfig } from '../../config.ts';
 import type { Database } from '../../db/client.ts';
 import { databaseNow } from '../../db/clock.ts';
@@ -17,6 +16,7 @@ import { type OpenOrder, openOrders } from '../../db/reconcile.ts';
 import { createLogger } from '../../logger.ts';
 import { createMetrics } from '../../metrics.ts';
 import { CommandError, type CommandIo, UsageError, withDatabase } from '../command.ts';
+import { loadTemporalSettings } from '../temporal-settings.ts';
 import { type AdminCommand, readCount, readOptions, readUuid } from './command-line.ts';
 import { createPatientAsk, withConduit } from './conduit.ts';
 import { compareProvider } from './provider-ledger.ts';
@@ -32,6 +32,7 @@ const DID: Record<Repair, (id: string) => string> = {
   expired: (id) => `expired   order ${id}: nobody had ended it 30 s after its expiry`,
   started: (id) => `started   order ${id}: it had no run`,
   told: (id) => `told      order ${id}: its run has not noticed what became of its row`,
+  ended: (id) => `ended     the stuck run of order ${id}, which has ended itself`,
   hastened: (id) => `hastened  order ${id}: its look-up was overdue`,
   watched: (id) => `watched   pair ${id}: it has open orders and no new rate`,
 };

@@ -69,16 +69,23 @@ async function untilSettled(deps: RunLedgerDeps, suspects: ReadonlySet<string>):
   }
 }
 
+const WITHOUT_RUN = {
+  stuck: "its run's task fails again and again",
+  ended: 'its run has ended',
+  absent: 'it has no run',
+} as const;
+
 async function disagreementOf({ db, runs }: RunLedgerDeps, orderId: string): Promise<Disagreement | null> {
   // The run first: a row that ends after it is one whose run may still be open.
   const run = await runs.describeOrder(orderId);
   const order = await findOrder(db, orderId);
   if (!order) return run === 'running' ? { orderId, what: 'has a run, and there is no such order here' } : null;
   if (order.closedAt === null) {
-    const has = run === 'ended' ? 'its run has ended' : 'it has no run';
-    return run === 'running' ? null : { orderId, what: `is ${order.status}, and ${has}` };
+    return run === 'running' ? null : { orderId, what: `is ${order.status}, and ${WITHOUT_RUN[run]}` };
   }
-  return run === 'running' ? { orderId, what: `is ${order.status}, and its run is still open` } : null;
+  return run === 'running' || run === 'stuck'
+    ? { orderId, what: `is ${order.status}, and its run is still open` }
+    : null;
 }
 
 /** By visibility, which is a little behind: whatever it names is looked at by itself. */

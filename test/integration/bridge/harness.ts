@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { pino } from 'pino';
 import { connectPubsub, type Pubsub } from '../../../src/clients/pubsub.ts';
-import { connectTemporal } from '../../../src/clients/temporal.ts';
-import type { TemporalSettings } from '../../../src/clients/temporal-settings.ts';
+import { connectTemporal, type TemporalSettings } from '../../../src/clients/temporal.ts';
 import { loadConfig } from '../../../src/config.ts';
 import { connectDatabase, type Database, inTransaction } from '../../../src/db/client.ts';
 import { insertOrder, type OrderRow } from '../../../src/db/orders.ts';

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { loadTemporalSettings, withTemporal } from '../../../src/clients/temporal-settings.ts';
 import { ConfigError } from '../../../src/config.ts';
+import { loadTemporalSettings, withTemporal } from '../../../src/main/temporal-settings.ts';
 
 const HERE = { HOME: '/nonexistent' };
 

@@ -1,14 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
-import {
-  type ClientConfig,
-  type ClientConnectConfig,
-  loadClientConfig,
-  loadClientConfigProfile,
-  toClientOptions,
-} from '@temporalio/envconfig';
+import { type ClientConfig, loadClientConfig, loadClientConfigProfile, toClientOptions } from '@temporalio/envconfig';
+import type { TemporalSettings } from '../clients/temporal.ts';
 import { ConfigError } from '../config.ts';
-
-export type TemporalSettings = ClientConnectConfig;
 
 const CONFIG_FILE = 'TEMPORAL_CONFIG_FILE';
 const CERTIFICATE = 'TEMPORAL_TLS_CLIENT_CERT_PATH';
