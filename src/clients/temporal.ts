@@ -44,7 +44,10 @@ const MAX_RECONNECT_MS = 2_000;
  * The client that starts and signals runs. Connects when it is first used, and again by itself; every call ends within
  * {@link CALL_DEADLINE_MS}. Errors that {@link isTemporalUnavailable} names mean "again later".
  */
-export function connectTemporal({ connectionOptions, namespace = 'default' }: TemporalSettings) {
+export function connectTemporal(
+  { connectionOptions, namespace = 'default' }: TemporalSettings,
+  { stuckAfterMs = STUCK_AFTER_MS } = {},
+) {
   const { address, apiKey, tls, metadata } = connectionOptions;
   const connection = Connection.lazy({
     ...(address === undefined ? {} : { address }),
@@ -112,7 +115,7 @@ export function connectTemporal({ connectionOptions, namespace = 'default' }: Te
         if (status.name !== 'RUNNING') return 'ended';
         const { attempt, originalScheduledTime } = raw.pendingWorkflowTask ?? {};
         const since = Number(originalScheduledTime?.seconds ?? Number.POSITIVE_INFINITY) * 1_000;
-        const isStuck = (attempt ?? 0) >= STUCK_AFTER_TRIES && Date.now() - since >= STUCK_AFTER_MS;
+        const isStuck = (attempt ?? 0) >= STUCK_AFTER_TRIES && Date.now() - since >= stuckAfterMs;
         return isStuck ? 'stuck' : 'running';
       } catch (error) {
         if (error instanceof WorkflowNotFoundError) return 'absent';

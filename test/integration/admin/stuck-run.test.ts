@@ -1,0 +1,76 @@
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { createOrderRuns } from '../../../src/activities/order-runs.ts';
+import { connectTemporal, type Temporal } from '../../../src/clients/temporal.ts';
+import { cancelOrder } from '../../../src/db/cancel.ts';
+import type { OrderRow } from '../../../src/db/orders.ts';
+import { ORDER_TASK_QUEUE, orderWorkflowId } from '../../../src/workflows/messages.ts';
+import { createTestNamespace, type TestNamespace } from '../../support/temporal.ts';
+import { TIMING } from '../db/support.ts';
+import { type AdminBed, anAcceptedOrder, openAdminBed } from './support.ts';
+
+jest.setTimeout(60_000);
+
+let bed: AdminBed;
+let namespace: TestNamespace;
+/** Takes a task that has just failed three times for stuck already. */
+let hasty: Temporal;
+
+beforeAll(async () => {
+  [bed, namespace] = await Promise.all([openAdminBed(), createTestNamespace()]);
+  hasty = connectTemporal(namespace.settings, { stuckAfterMs: 0 });
+});
+afterAll(async () => {
+  await Promise.all([hasty.close(), namespace.close()]);
+  await bed.stop();
+});
+
+const runIdOf = async ({ id }: OrderRow) =>
+  (await namespace.temporal.client.workflow.getHandle(orderWorkflowId(id)).describe()).runId;
+
+/** An order whose run's first task fails as often, as under code that cannot follow it. */
+async function anOrderThatFails(times: number): Promise<OrderRow> {
+  const order = await anAcceptedOrder(bed);
+  const { client, startOrder, call } = namespace.temporal;
+  await startOrder(order, 'reconciler');
+  const { workflowService } = client.connection;
+  for (let attempt = 1; attempt <= times; attempt += 1) {
+    const poll = { namespace: namespace.namespace, taskQueue: { name: ORDER_TASK_QUEUE }, identity: 'test' };
+    const task = await call(() => workflowService.pollWorkflowTaskQueue(poll), 30_000);
+    expect(task.workflowExecution?.workflowId).toBe(orderWorkflowId(order.id));
+    await workflowService.respondWorkflowTaskFailed({ ...poll, taskToken: task.taskToken });
+  }
+  return order;
+}
+
+/** So that the next test finds no task of it. */
+const leave = ({ id }: OrderRow) => namespace.temporal.client.workflow.getHandle(orderWorkflowId(id)).terminate();
+
+test('the run of an open order whose task fails again and again is replaced by a new one', async () => {
+  const order = await anOrderThatFails(3);
+  const old = await runIdOf(order);
+  expect(await hasty.describeOrder(order.id)).toBe('stuck');
+
+  expect(await createOrderRuns(hasty, bed.db).startOrder(order.id)).toBe('started');
+
+  expect(await hasty.describeOrder(order.id)).toBe('running');
+  expect(await runIdOf(order)).not.toBe(old);
+  await leave(order);
+});
+
+test('a task that has failed for a moment, or once, leaves its run alone', async () => {
+  const often = await anOrderThatFails(3);
+  expect(await namespace.temporal.describeOrder(often.id)).toBe('running');
+  await leave(often);
+  const once = await anOrderThatFails(1);
+  expect(await hasty.describeOrder(once.id)).toBe('running');
+  await leave(once);
+});
+
+test('the stuck run of an order that has ended is ended', async () => {
+  const order = await anOrderThatFails(3);
+  await cancelOrder(bed.db, order.id, 'api', TIMING);
+  await createOrderRuns(hasty, bed.db).endOrder(order.id);
+  expect(await hasty.describeOrder(order.id)).toBe('ended');
+  // Once more, when there is nothing left to end.
+  await createOrderRuns(hasty, bed.db).endOrder(order.id);
+});
