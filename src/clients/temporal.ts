@@ -18,6 +18,7 @@ import {
   type StartableOrder,
   type Starter,
 } from './temporal-starts.ts';
+import { isStuck, newestEvents, STUCK_AFTER_MS } from './temporal-stuck.ts';
 
 /** Where Temporal is, and how it knows us. */
 export type TemporalSettings = ClientConnectConfig;
@@ -34,9 +35,6 @@ export type Temporal = ReturnType<typeof connectTemporal>;
 const CALL_DEADLINE_MS = 5_000;
 /** About a second of tries: enough for a frontend that restarts; a longer outage is the caller's to wait out. */
 const MAX_TRIES = 4;
-/** A worker that dies, or a release that is mended within it, costs a task some tries: nothing to end a run for. */
-const STUCK_AFTER_MS = 30_000;
-const STUCK_AFTER_TRIES = 3;
 /** gRPC would let the wait between two connection attempts grow to two minutes. */
 const MAX_RECONNECT_MS = 2_000;
 
@@ -111,12 +109,15 @@ export function connectTemporal(
     /** What has become of the order's newest run. */
     async describeOrder(orderId: string): Promise<RunState> {
       try {
-        const { status, raw } = await call(() => client.workflow.getHandle(orderWorkflowId(orderId)).describe());
+        const workflowId = orderWorkflowId(orderId);
+        const { status, raw, runId } = await call(() => client.workflow.getHandle(workflowId).describe());
         if (status.name !== 'RUNNING') return 'ended';
-        const { attempt, originalScheduledTime } = raw.pendingWorkflowTask ?? {};
-        const since = Number(originalScheduledTime?.seconds ?? Number.POSITIVE_INFINITY) * 1_000;
-        const isStuck = (attempt ?? 0) >= STUCK_AFTER_TRIES && Date.now() - since >= stuckAfterMs;
-        return isStuck ? 'stuck' : 'running';
+        const { attempt } = raw.pendingWorkflowTask ?? {};
+        // No task waits in a run that sleeps, which is nearly every one: its history need not be read.
+        if (!attempt) return 'running';
+        return isStuck(await call(() => newestEvents(client, workflowId, runId)), attempt, stuckAfterMs)
+          ? 'stuck'
+          : 'running';
       } catch (error) {
         if (error instanceof WorkflowNotFoundError) return 'absent';
         throw error;

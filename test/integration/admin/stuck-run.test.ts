@@ -3,7 +3,7 @@ import { createOrderRuns } from '../../../src/activities/order-runs.ts';
 import { connectTemporal, type Temporal } from '../../../src/clients/temporal.ts';
 import { cancelOrder } from '../../../src/db/cancel.ts';
 import type { OrderRow } from '../../../src/db/orders.ts';
-import { ORDER_TASK_QUEUE, orderWorkflowId } from '../../../src/workflows/messages.ts';
+import { ORDER_TASK_QUEUE, orderChanged, orderWorkflowId } from '../../../src/workflows/messages.ts';
 import { createTestNamespace, type TestNamespace } from '../../support/temporal.ts';
 import { TIMING } from '../db/support.ts';
 import { type AdminBed, anAcceptedOrder, openAdminBed } from './support.ts';
@@ -28,7 +28,7 @@ const runIdOf = async ({ id }: OrderRow) =>
   (await namespace.temporal.client.workflow.getHandle(orderWorkflowId(id)).describe()).runId;
 
 /** An order whose run's first task fails as often, as under code that cannot follow it. */
-async function anOrderThatFails(times: number): Promise<OrderRow> {
+async function anOrderThatFails(times: number, betweenTries = async (_: OrderRow) => {}): Promise<OrderRow> {
   const order = await anAcceptedOrder(bed);
   const { client, startOrder, call } = namespace.temporal;
   await startOrder(order, 'reconciler');
@@ -38,6 +38,7 @@ async function anOrderThatFails(times: number): Promise<OrderRow> {
     const task = await call(() => workflowService.pollWorkflowTaskQueue(poll), 30_000);
     expect(task.workflowExecution?.workflowId).toBe(orderWorkflowId(order.id));
     await workflowService.respondWorkflowTaskFailed({ ...poll, taskToken: task.taskToken });
+    await betweenTries(order);
   }
   return order;
 }
@@ -54,6 +55,15 @@ test('the run of an open order whose task fails again and again is replaced by a
 
   expect(await hasty.describeOrder(order.id)).toBe('running');
   expect(await runIdOf(order)).not.toBe(old);
+  await leave(order);
+});
+
+test('signals that come in between its tries do not hide it', async () => {
+  // Each of them makes Temporal count the tries from one again; the reconciler sends them itself.
+  const order = await anOrderThatFails(3, async ({ id }) => {
+    await namespace.temporal.signalOrder(id, orderChanged);
+  });
+  expect(await hasty.describeOrder(order.id)).toBe('stuck');
   await leave(order);
 });
 
