@@ -12,6 +12,8 @@ const READS: Record<string, string> = {
     'the length of a `Retry-After` that is a date, where Conduit sent no `Date` beside it; a second to an hour in any case',
   'clients/temporal.ts':
     'when a call is given up, as the library wants it; and how far back visibility is asked, which only finds repairs sooner',
+  'clients/temporal-stuck.ts':
+    'how long a run that has failed its task three times in a row is given: too early only begins anew a run that any pass may begin anew',
   'main/machine-clock.ts': "the very thing that is held against PostgreSQL's",
   'main/admin/adopt.ts': 'refuses a mistyped year before anything is read',
 };
