@@ -91,6 +91,12 @@ test('a client that waits to be told to continue is told', async () => {
   expect(await say(bed.api.url, `${head}{}`)).toMatch(/^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 400 /);
 });
 
+test.each(['/health/live', '/orders'])('%s is answered whatever a client says that it has', async (path) => {
+  const reply = replyOf(await say(bed.api.url, `GET ${path} HTTP/1.1\r\n${HEAD}If-None-Match: *\r\n\r\n`));
+  expect(reply.status).not.toBe(304);
+  expect(reply.body).toBeInstanceOf(Object);
+});
+
 test('no page says what it is made with', async () => {
   for (const path of ['/health/live', '/health/ready', '/nothing']) {
     expect((await bed.api.request('GET', path)).headers.get('x-powered-by')).toBeNull();
