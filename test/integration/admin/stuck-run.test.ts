@@ -28,17 +28,17 @@ const runIdOf = async ({ id }: OrderRow) =>
   (await namespace.temporal.client.workflow.getHandle(orderWorkflowId(id)).describe()).runId;
 
 /** An order whose run's first task fails as often, as under code that cannot follow it. */
-async function anOrderThatFails(times: number, betweenTries = async (_: OrderRow) => {}): Promise<OrderRow> {
+async function anOrderThatFails(times: number, betweenTries?: (order: OrderRow) => Promise<void>): Promise<OrderRow> {
   const order = await anAcceptedOrder(bed);
-  const { client, startOrder, call } = namespace.temporal;
-  await startOrder(order, 'reconciler');
-  const { workflowService } = client.connection;
+  const { temporal } = namespace;
+  await temporal.startOrder(order, 'reconciler');
+  const { workflowService } = temporal.client.connection;
   for (let attempt = 1; attempt <= times; attempt += 1) {
     const poll = { namespace: namespace.namespace, taskQueue: { name: ORDER_TASK_QUEUE }, identity: 'test' };
-    const task = await call(() => workflowService.pollWorkflowTaskQueue(poll), 30_000);
+    const task = await temporal.call(() => workflowService.pollWorkflowTaskQueue(poll), 30_000);
     expect(task.workflowExecution?.workflowId).toBe(orderWorkflowId(order.id));
     await workflowService.respondWorkflowTaskFailed({ ...poll, taskToken: task.taskToken });
-    await betweenTries(order);
+    await betweenTries?.(order);
   }
   return order;
 }
