@@ -45,7 +45,7 @@ async function untilWatching({ system }: Stage, orders: readonly PlacedOrder[]):
 
 /** Resolves for an order when the event has been recorded, or when it has not come in time. */
 function watchFor(
-  { system }: Stage,
+  { system, aside }: Stage,
   event: 'attempt_created' | 'execute_permitted',
   orders: readonly PlacedOrder[],
 ): (orderId: string) => Promise<void> {
@@ -53,14 +53,15 @@ function watchFor(
   const seen = new Set<string>();
   const giveUpAt = Date.now() + RECORDED_WITHIN_MS;
   const isOver = () => seen.size === ids.length || Date.now() > giveUpAt;
-  void (async () => {
+  const watch = async () => {
     while (!isOver()) {
       const rows = await system.db<{ orderId: string }[]>`
         select order_id from order_events where order_id = any(${ids}::uuid[]) and event = ${event}`;
       for (const { orderId } of rows) seen.add(orderId);
       await sleep(10);
     }
-  })();
+  };
+  aside(watch());
   return async (orderId) => {
     while (!seen.has(orderId) && !isOver()) await sleep(2);
   };

@@ -23,6 +23,9 @@ export interface Stage {
   readonly note: (what: string, detail?: Readonly<Record<string, unknown>>) => void;
   /** Does something for `ms`, and undoes it. */
   readonly during: (what: string, ms: number, begin: () => unknown, end: () => unknown) => Promise<void>;
+  /** What goes on beside the experiment; its end is waited for, and what it throws breaks the experiment off. */
+  readonly aside: (work: Promise<unknown>) => void;
+  readonly asidesEnd: () => Promise<void>;
   /** Something that the judge cannot know must hold: where it does not, it is a violation of `invariant`. */
   readonly expect: (holds: boolean, invariant: Invariant, text: string) => void;
   readonly sleep: (ms: number) => Promise<void>;

@@ -29,6 +29,7 @@ export function randomMix(minutes: number, among: readonly Experiment[]): Experi
         // The market is the mix's own, and so is the load.
         const quiet: Stage = { ...stage, windowMs: FAULT_MS, isQuick: true, market: still(stage) };
         await experiment.run(quiet);
+        await stage.asidesEnd();
         await heal(stage);
         await stage.sleep(stage.random.between(1_000, 5_000));
       }

@@ -40,13 +40,13 @@ export const PROCESS_EXPERIMENTS: readonly Experiment[] = [
     title: 'one of two workers is killed, twenty times',
     atRisk: ['I1', 'I2', 'I14'],
     load: { windowMs: 24_000 },
-    async run({ system, random, windowMs, sleep, note }) {
+    async run({ system, random, windowMs, sleep, note, aside }) {
       for (let kills = 0; kills < 20; kills += 1) {
         await sleep(random.between(0, windowMs / 12));
         const name = random.pick(WORKERS);
         const downMs = random.between(0, 5_000);
         note('kill', { name, downMs });
-        void system.fleet.crash(name, downMs);
+        aside(system.fleet.crash(name, downMs));
       }
       await sleep(5_000);
     },

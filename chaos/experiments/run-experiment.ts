@@ -132,6 +132,8 @@ async function act(system: System, experiment: Experiment, history: History, opt
   history.add({ kind: 'turn', experiment: id, at: Date.now(), what: 'began', detail: { seed, title } });
   const plans = planOrders(shape, system.customers, stage.random, `${id}-${seed}-${Date.now().toString(36)}`);
   await Promise.all([stage.place(plans), (experiment.moveMarket ?? crossInTheMiddle)(stage), experiment.run(stage)]);
+  await stage.asidesEnd();
+  system.desk.assertStruck();
   return stage;
 }
 

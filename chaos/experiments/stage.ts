@@ -11,6 +11,7 @@ export function createStage(
   const { system, experiment, history, seed } = given;
   const random = randomFrom(`${experiment}:${seed}`);
   const placed: PlacedOrder[] = [];
+  const asides: Promise<unknown>[] = [];
   const note = (what: string, phase: 'begin' | 'end' | 'once', detail?: Readonly<Record<string, unknown>>) =>
     history.add({ kind: 'fault', experiment, at: Date.now(), what, phase, ...(detail ? { detail } : {}) });
   return {
@@ -24,6 +25,14 @@ export function createStage(
       await sleep(ms);
       await end();
       note(what, 'end');
+    },
+    aside(work) {
+      // Read at the end; until then nobody may take its failure for one that nobody sees.
+      work.catch(() => {});
+      asides.push(work);
+    },
+    async asidesEnd() {
+      await Promise.all(asides);
     },
     expect(holds, invariant, text) {
       if (!holds) history.add({ kind: 'finding', experiment, at: Date.now(), invariant, text });

@@ -58,7 +58,7 @@ export const STORE_EXPERIMENTS: readonly Experiment[] = [
     title: 'PostgreSQL stalls and connections are reset in mid-commit',
     atRisk: ['I6', 'I1'],
     async run(stage) {
-      const { system, sleep, note, during, random } = stage;
+      const { system, sleep, note, during, random, aside } = stage;
       const { network, desk } = system;
       // The commit goes out, its answer never comes back.
       desk.arm(
@@ -66,7 +66,12 @@ export const STORE_EXPERIMENTS: readonly Experiment[] = [
         async () => {
           note('commit without an answer');
           await network.poison('api>postgres', { type: 'timeout', stream: 'downstream', timeout: 0 });
-          setTimeout(() => void network.cut('api>postgres').then(() => network.heal('api>postgres')), 1_500);
+          const reset = async () => {
+            await sleep(1_500);
+            await network.cut('api>postgres');
+            await network.heal('api>postgres');
+          };
+          aside(reset());
         },
         { times: 3 },
       );

@@ -37,6 +37,8 @@ export interface SeamDesk {
   /** The next `times` passings that fit are struck, whichever process they come from. */
   arm(seam: Seam, strike: Strike, options?: { times?: number; fits?: (passing: Passing) => boolean }): void;
   disarm(): void;
+  /** Throws what a strike since the last time has thrown: what it was to break may be whole. */
+  assertStruck(): void;
   /** How often each seam was passed, struck or not. */
   passed(seam: Seam): number;
   close(): Promise<void>;
@@ -52,6 +54,7 @@ interface Armed {
 export async function openDesk(): Promise<SeamDesk> {
   const armed = new Map<Seam, Armed>();
   const counts = new Map<Seam, number>();
+  let failures: unknown[] = [];
 
   async function decide(passing: Passing): Promise<void> {
     counts.set(passing.seam, (counts.get(passing.seam) ?? 0) + 1);
@@ -67,7 +70,9 @@ export async function openDesk(): Promise<SeamDesk> {
       body += String(chunk);
     });
     req.on('end', () => {
-      void decide(JSON.parse(body) as Passing).finally(() => res.end('{}'));
+      void decide(JSON.parse(body) as Passing)
+        .catch((error: unknown) => failures.push(error))
+        .finally(() => res.end('{}'));
     });
   });
   server.listen(0, '127.0.0.1');
@@ -77,6 +82,11 @@ export async function openDesk(): Promise<SeamDesk> {
     url: `http://127.0.0.1:${port}`,
     arm: (seam, strike, { times = 1, fits = () => true } = {}) => void armed.set(seam, { strike, fits, left: times }),
     disarm: () => armed.clear(),
+    assertStruck() {
+      const [first, ...more] = failures;
+      failures = [];
+      if (first) throw new Error(`a strike at a seam failed, and ${more.length} more`, { cause: first });
+    },
     passed: (seam) => counts.get(seam) ?? 0,
     async close() {
       server.closeAllConnections();

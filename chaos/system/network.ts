@@ -19,6 +19,7 @@ export interface Network {
   connect(link: string, target: string): Promise<string>;
   /** Refuses and ends the connections of the links whose name begins so. */
   cut(prefix: string): Promise<void>;
+  /** A link that suffers from such a toxic already is left as it is. */
   poison(prefix: string, toxic: Toxic): Promise<void>;
   /** Takes every cut and toxic of these links away; of all without a prefix. */
   heal(prefix?: string): Promise<void>;
@@ -44,12 +45,22 @@ export async function startNetwork(program: string, logDir: string): Promise<Net
   );
   const toxiproxy = new Toxiproxy(`http://${HOST}:${port}`);
   const addresses = new Map<string, Promise<string>>();
-  const toxics = new Map<string, { remove(): Promise<void> }[]>();
+  const toxics = new Map<string, Map<string, { remove(): Promise<void> }>>();
+  const turns = new Map<string, Promise<void>>();
   const under = (prefix: string) => [...addresses.keys()].filter((link) => link.startsWith(prefix));
+  /** What is done to one link is done in turn, or a heal that meets a poison leaves half of it behind. */
+  const inTurn = (link: string, work: (link: string) => Promise<void>): Promise<void> => {
+    const turn = (turns.get(link) ?? Promise.resolve()).then(() => work(link));
+    turns.set(
+      link,
+      turn.catch(() => {}),
+    );
+    return turn;
+  };
   const each = async (prefix: string, work: (link: string) => Promise<void>): Promise<void> => {
     const links = under(prefix);
     if (links.length === 0) throw new Error(`no link begins with ${prefix}`);
-    await Promise.all(links.map(work));
+    await Promise.all(links.map((link) => inTurn(link, work)));
   };
   const open = async (link: string, target: string): Promise<string> => {
     const listen = `${HOST}:${await choosePort(link, 0, 'free', quiet)}`;
@@ -70,13 +81,16 @@ export async function startNetwork(program: string, logDir: string): Promise<Net
     cut: (prefix) => each(prefix, (link) => enable(link, false)),
     poison: (prefix, { type, stream, ...attributes }) =>
       each(prefix, async (link) => {
+        const name = `${type}_${stream}`;
+        const present = toxics.get(link) ?? new Map();
+        if (present.has(name)) return;
         const proxy = await toxiproxy.get(link);
-        const toxic = await proxy.addToxic({ name: `${type}_${stream}`, type, stream, toxicity: 1, attributes });
-        toxics.set(link, [...(toxics.get(link) ?? []), toxic]);
+        present.set(name, await proxy.addToxic({ name, type, stream, toxicity: 1, attributes }));
+        toxics.set(link, present);
       }),
     heal: (prefix = '') =>
       each(prefix, async (link) => {
-        for (const toxic of toxics.get(link) ?? []) await toxic.remove();
+        for (const toxic of toxics.get(link)?.values() ?? []) await toxic.remove();
         toxics.delete(link);
         await enable(link, true);
       }),
