@@ -81,6 +81,7 @@ export function createApi(deps: ApiDeps): Express {
     delete req.headers['if-none-match'];
     next();
   });
+  app.use(helmet());
   app.get('/health/live', (_req, res) => {
     res.json({ status: 'live' });
   });
@@ -90,7 +91,7 @@ export function createApi(deps: ApiDeps): Express {
     res.status(isReady ? 200 : 503).json({ status: isReady ? 'ready' : 'not_ready' });
   });
   app.use(requestLog(log, metrics));
-  app.use(helmet(), answerWithin(deps.answerDeadlineMs), refuseExpectations);
+  app.use(answerWithin(deps.answerDeadlineMs), refuseExpectations);
   app.use(ordersRouter({ db, orderCache: deps.orderCache, acceptOrder, timing: deps.timing, metrics }));
   app.use(webhooksRouter({ db, secrets: deps.webhookSecrets, now: deps.now, metrics }));
   app.use(noSuchRoute);

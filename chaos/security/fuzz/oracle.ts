@@ -48,13 +48,12 @@ export function judgeReply(reply: RawReply, { isHead, isOptions, canaries }: Que
   if (status === 503 && !/^[1-9]\d*$/.test(headerOf(headers, 'retry-after') ?? ''))
     faults.push(fault('I14', 'a 503 does not say when to come back'));
   if (status >= 400) faults.push(...judgeProblem(reply, problem, isHead).map((what) => fault('I14', what)));
-  else if (!isHead && !isOptions && !isHealth(body) && problem === null)
-    faults.push(fault('I14', 'the answer is no JSON object'));
+  else if (!isHead && !isOptions && problem === null) faults.push(fault('I14', 'the answer is no JSON object'));
   const code = textOf(problem?.['code']);
   if (status === 503 && problem !== null && !UNAVAILABLE.has(code)) faults.push(fault('I14', `a 503 is ${code}`));
   const isBare = headerOf(headers, 'connection') === 'close' && (problem === null || BARE.has(code));
   const missing = Object.entries(PROTECTIONS).filter(([name, due]) => !due.test(headerOf(headers, name) ?? ''));
-  if (missing.length > 0 && !(isBare && missing.length === Object.keys(PROTECTIONS).length) && !isHealth(body))
+  if (missing.length > 0 && !(isBare && missing.length === Object.keys(PROTECTIONS).length))
     faults.push(fault('I15', `the answer lacks ${missing.map(([name]) => name).join(', ')}`));
   return faults;
 }
@@ -79,11 +78,6 @@ function judgeProblem(
   if (typeof detail !== 'string' || detail === '') faults.push('an error without a detail');
   if (problem['request_id'] !== headerOf(headers, 'x-request-id')) faults.push('an error of another request');
   return faults;
-}
-
-/** The two answers that stand before everything else, and say one word. */
-function isHealth(body: string): boolean {
-  return /^\{"status":"(live|ready|not_ready)"\}$/.test(body);
 }
 
 function textOf(value: unknown): string {

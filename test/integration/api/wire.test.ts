@@ -97,9 +97,11 @@ test.each(['/health/live', '/orders'])('%s is answered whatever a client says th
   expect(reply.body).toBeInstanceOf(Object);
 });
 
-test('no page says what it is made with', async () => {
+test('no page says what it is made with, and each forbids to guess its type', async () => {
   for (const path of ['/health/live', '/health/ready', '/nothing']) {
-    expect((await bed.api.request('GET', path)).headers.get('x-powered-by')).toBeNull();
+    const { headers } = await bed.api.request('GET', path);
+    expect(headers.get('x-powered-by')).toBeNull();
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
   }
 });
 

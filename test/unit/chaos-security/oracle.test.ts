@@ -41,7 +41,11 @@ test('a proper answer has no fault', () => {
   expect(faultsOf(200, { order_id: 'x' })).toEqual([]);
   expect(faultsOf(400, '', [...HELMET, ID, TYPE], { isHead: true })).toEqual([]);
   expect(faultsOf(200, 'GET, HEAD', HELMET, { isOptions: true })).toEqual([]);
-  expect(faultsOf(200, '{"status":"ready"}', [])).toEqual([]);
+});
+
+test('an answer about health is protected like every other', () => {
+  expect(faultsOf(200, { status: 'ready' }, HELMET)).toEqual([]);
+  expect(faultsOf(200, { status: 'ready' }, [])).toEqual([expect.stringMatching(/^I15 the answer lacks/)]);
 });
 
 test('what was refused before it was a request has no protections, and ends the connection', () => {
