@@ -56,7 +56,10 @@ export interface Request {
 
 export interface RunEvent {
   readonly eventType?: string;
-  readonly workflowTaskFailedEventAttributes?: { readonly cause?: string };
+  readonly workflowTaskFailedEventAttributes?: {
+    readonly cause?: string;
+    readonly failure?: { readonly message?: string };
+  };
   readonly workflowExecutionCompletedEventAttributes?: {
     readonly result?: { readonly payloads?: readonly { readonly data?: string }[] };
   };

@@ -40,13 +40,19 @@ function outcomeOf({ events }: Run): string | null {
 
 /** What the code of a workflow is to blame for. A task that timed out, or met a reset, is the machine's. */
 const FAULTS_OF_CODE = ['NON_DETERMINISTIC_ERROR', 'WORKFLOW_WORKER_UNHANDLED_FAILURE'];
+/**
+ * How the SDK says that code held its thread for five seconds. A worker that was frozen in the middle says so when it wakes, and its next
+ * try goes on. Code that really never ends does so at every try: its order never comes to rest, which other laws see.
+ */
+const HELD_TOO_LONG = /^Script execution timed out/;
 
 /** I12: no run met a history that it could not follow, nor threw where it may not. */
 export function judgeReplay({ runs, meta }: Evidence): Violation[] {
   if (meta.breaksReplay) return [];
   return runs.flatMap(({ orderId, runs: its }) =>
     its.flatMap(({ runId, events }) => {
-      const causes = events.map(({ workflowTaskFailedEventAttributes: failed }) => failed?.cause ?? '');
+      const failures = events.flatMap(({ workflowTaskFailedEventAttributes: failed }) => failed ?? []);
+      const causes = failures.map(({ cause = '', failure }) => (HELD_TOO_LONG.test(failure?.message ?? '') ? '' : cause));
       const cause = causes.find((text) => FAULTS_OF_CODE.some((fault) => text.endsWith(fault)));
       return cause === undefined ? [] : [broken('I12', orderId, `run ${runId} could not go on: ${cause}`)];
     }),

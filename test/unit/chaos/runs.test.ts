@@ -76,7 +76,9 @@ describe('I7: our rows and Temporal agree', () => {
 });
 
 describe('I12: replay', () => {
-  const failed = (cause: string) => ({ workflowTaskFailedEventAttributes: { cause } });
+  const failed = (cause: string, message = 'a bug') => ({
+    workflowTaskFailedEventAttributes: { cause, failure: { message } },
+  });
   const NON_DETERMINISTIC = failed('WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR');
   const addEvent = (folder: Folder, event: object) => {
     const run = firstRun(folder);
@@ -92,6 +94,17 @@ describe('I12: replay', () => {
       'the code of a workflow threw',
       (folder) => addEvent(folder, failed('WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE')),
       /^I12 executed: run .* could not go on: .*UNHANDLED_FAILURE$/,
+    ],
+    [
+      'code that was frozen in the middle is nobody’s fault',
+      (folder) =>
+        addEvent(
+          folder,
+          failed(
+            'WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE',
+            'Script execution timed out after 5000ms',
+          ),
+        ),
     ],
     [
       'a task that was overtaken by a reset is nobody’s fault',
