@@ -91,50 +91,13 @@ export function createMetrics(service: Service) {
       help: '1 while the bridge takes no messages, because what they need is away',
       registers: shownBy('bridge'),
     }),
-    openOrders: new Gauge({
-      name: 'open_orders',
-      help: 'Open orders',
-      labelNames: ['pair', 'status'],
-      registers: shownBy('worker'),
-    }),
-    watcherTickAgeSeconds: new Gauge({
-      name: 'rate_watch_tick_age_seconds',
-      help: 'Age of the newest observation of a pair with open orders',
-      labelNames: ['pair'],
-      registers: shownBy('worker'),
-    }),
-    attemptsUnknown: new Gauge({
-      name: 'attempts_unknown',
-      help: 'Attempts with an unresolved send',
-      registers: shownBy('worker'),
-    }),
-    attemptsUnknownOldestSeconds: new Gauge({
-      name: 'attempts_unknown_oldest_seconds',
-      help: 'Age of the oldest unresolved send',
-      registers: shownBy('worker'),
-    }),
-    executingOldestSeconds: new Gauge({
-      name: 'executing_oldest_seconds',
-      help: 'Age of the oldest executing order',
-      registers: shownBy('worker'),
-    }),
-    orphansOpen: new Gauge({
-      name: 'orphans_open',
-      help: 'Provider orders of closed attempts that are followed',
-      registers: shownBy('worker'),
-    }),
-    overdueOldestSeconds: new Gauge({
-      name: 'overdue_oldest_seconds',
-      help: 'How long the most overdue order, executing ones aside, has outlived its expiry',
-      registers: shownBy('worker'),
-    }),
+    ...bookGauges(shownBy('worker')),
     lastPassSeconds: new Gauge({
       name: 'last_pass_timestamp_seconds',
       help: 'When this worker last made a pass of a standing repair',
       labelNames: ['schedule'],
       registers: shownBy('worker'),
     }),
-    pausesActive: new Gauge({ name: 'pauses_active', help: 'Pauses in force', registers: shownBy('worker') }),
     disagreements: new Gauge({
       name: 'reconcile_disagreements',
       help: 'Orders whose row and run told different stories at the last pass',
@@ -168,6 +131,61 @@ export function createMetrics(service: Service) {
   for (const page of PAGES) metrics.pages.inc({ page }, 0);
   for (const alert of ALERTS) metrics.alerts.inc({ alert }, 0);
   return metrics;
+}
+
+/** What a worker reads from PostgreSQL when it is asked. */
+function bookGauges(registers: Registry[]) {
+  return {
+    openOrders: new Gauge({
+      name: 'open_orders',
+      help: 'Open orders',
+      labelNames: ['pair', 'status'],
+      registers,
+    }),
+    watcherTickAgeSeconds: new Gauge({
+      name: 'rate_watch_tick_age_seconds',
+      help: 'Age of the newest observation of a pair with open orders',
+      labelNames: ['pair'],
+      registers,
+    }),
+    rateWatchStale: new Gauge({
+      name: 'rate_watch_stale',
+      help: '1 where the rate of a pair with open orders is older than readiness allows',
+      labelNames: ['pair'],
+      registers,
+    }),
+    bookSeconds: new Gauge({
+      name: 'book_timestamp_seconds',
+      help: 'When this worker last read the gauges of orders, rates, sends and pauses from PostgreSQL',
+      registers,
+    }),
+    attemptsUnknown: new Gauge({
+      name: 'attempts_unknown',
+      help: 'Attempts with an unresolved send',
+      registers,
+    }),
+    attemptsUnknownOldestSeconds: new Gauge({
+      name: 'attempts_unknown_oldest_seconds',
+      help: 'Age of the oldest unresolved send',
+      registers,
+    }),
+    executingOldestSeconds: new Gauge({
+      name: 'executing_oldest_seconds',
+      help: 'Age of the oldest executing order',
+      registers,
+    }),
+    orphansOpen: new Gauge({
+      name: 'orphans_open',
+      help: 'Provider orders of closed attempts that are followed',
+      registers,
+    }),
+    overdueOldestSeconds: new Gauge({
+      name: 'overdue_oldest_seconds',
+      help: 'How long the most overdue order, executing ones aside, has outlived its expiry',
+      registers,
+    }),
+    pausesActive: new Gauge({ name: 'pauses_active', help: 'Pauses in force', registers }),
+  };
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Context } from '@temporalio/activity';
@@ -16,7 +17,7 @@ import { connectDatabase, type Database, isUsable } from '../db/client.ts';
 import { CONDUIT_TASK_QUEUE, ORDER_TASK_QUEUE } from '../workflows/messages.ts';
 import { watchMachineClock } from './machine-clock.ts';
 import { orderCacheOf } from './order-cache.ts';
-import type { ProcessContext, RunningProcess } from './process.ts';
+import { type ProcessContext, type RunningProcess, StartError } from './process.ts';
 import { ensureSchedules } from './schedules.ts';
 import { withTemporal } from './temporal-settings.ts';
 
@@ -135,7 +136,7 @@ export async function startWorker(
       polling: () => orders.getState() === 'RUNNING' && provider.getState() === 'RUNNING',
       rates: () => areRatesFresh(db, config.rateRefreshMs),
     },
-    collect: () => collectBook(db, metrics),
+    collect: () => collectBook(db, metrics, config.rateRefreshMs),
     async stop() {
       unwatchClock();
       clearInterval(keepSchedules);
@@ -152,15 +153,26 @@ const SCHEDULES_EVERY_MS = 60_000;
 
 /** Temporal's core writes through our log and shows its own metrics on a port of its own (0: nowhere). */
 function installRuntime(metricsPort: number, host: string, log: ProcessContext['log']): void {
-  Runtime.install({
-    logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
-      // The worker of the queue `conduit` has activities alone, as it shall.
-      if (message.startsWith('No workflows registered')) return;
-      log[level === 'ERROR' ? 'error' : 'warn']({ ...meta, event: 'temporal_logged' }, message);
-    }),
-    telemetryOptions: {
-      logging: { filter: makeTelemetryFilterString({ core: 'WARN' }), forward: {} },
-      ...(metricsPort === 0 ? {} : { metrics: { prometheus: { bindAddress: `${host}:${metricsPort}` } } }),
-    },
-  });
+  const bindAddress = `${isIPv6(host) ? `[${host}]` : host}:${metricsPort}`;
+  try {
+    Runtime.install({
+      logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
+        // The worker of the queue `conduit` has activities alone, as it shall.
+        if (message.startsWith('No workflows registered')) return;
+        log[level === 'ERROR' ? 'error' : 'warn']({ ...meta, event: 'temporal_logged' }, message);
+      }),
+      telemetryOptions: {
+        logging: { filter: makeTelemetryFilterString({ core: 'WARN' }), forward: {} },
+        ...(metricsPort === 0 ? {} : { metrics: { prometheus: { bindAddress } } }),
+      },
+    });
+  } catch (error) {
+    const { message } = error as Error;
+    // It has no codes; and of a name, as `localhost`, it makes no address.
+    if (!message.includes('prometheus')) throw error;
+    throw new StartError(
+      `TEMPORAL_METRICS_PORT: ${bindAddress} cannot be had (${message}): choose another port (0: none), or an IP address as HOST.`,
+      { cause: error },
+    );
+  }
 }

@@ -58,12 +58,27 @@ test('a pair that was without orders counts from the first new one, for readines
   await anOrderOf(100);
   expect(await isReady()).toBe(true);
   const metrics = createMetrics('worker');
-  await collectBook(bed.db, metrics);
+  await collectBook(bed.db, metrics, REFRESH_MS);
   const [age] = (await metrics.watcherTickAgeSeconds.get()).values;
   expect(age?.value).toBeGreaterThan(99);
   expect(age?.value).toBeLessThan(160);
   await bed.db`update orders set created_at = app_now() - interval '190 seconds' where closed_at is null`;
   expect(await isReady()).toBe(false);
+});
+
+test('the gauges say what readiness says, and when they were read', async () => {
+  await anOrderOf(3_600);
+  await aRateOf(190);
+  const metrics = createMetrics('worker');
+  const isStale = async () => {
+    await collectBook(bed.db, metrics, REFRESH_MS);
+    return (await metrics.rateWatchStale.get()).values.map(({ labels, value }) => [labels.pair, value]);
+  };
+  expect(await isStale()).toEqual([[PAIR, 1]]);
+  const [read] = (await metrics.bookSeconds.get()).values;
+  expect(Math.abs((read?.value ?? 0) - Date.now() / 1_000)).toBeLessThan(5);
+  await pause(`pair:${PAIR}`);
+  expect(await isStale()).toEqual([[PAIR, 0]]);
 });
 
 test('a short interval has half a minute all the same', async () => {

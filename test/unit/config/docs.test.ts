@@ -2,9 +2,13 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
+import { Histogram } from 'prom-client';
 import { ENV_SCHEMA } from '../../../src/config.ts';
+import { TOPICS } from '../../../src/db/outbox.ts';
 import { ERROR_CODES } from '../../../src/domain/errors.ts';
+import { noEffectClass, SEND_OUTCOMES } from '../../../src/domain/replies.ts';
 import { ALERTS, createMetrics, PAGES, type Service } from '../../../src/metrics.ts';
+import { MESSAGE_RESULTS } from '../../../src/pubsub-bridge/consumer.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const PROSE = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/architecture.md', 'docs/operations.md'];
@@ -16,11 +20,24 @@ const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
 const wordsOf = (file: string) =>
   new Set([...read(file).matchAll(/`([^`\n]+)`/g)].flatMap(([, text]) => text?.match(/\w+/g) ?? []));
 
+const words = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map(([, word = '']) => word);
+
+/** A chapter of operations.md, by its title. */
+const chapter = (title: string) =>
+  `${read('docs/operations.md')}\n## `.split(`\n## ${title}\n`)[1]?.split('\n## ')[0] ?? '';
+
+/** The sections of a chapter, by their titles. */
+const sectionsOf = (title: string) =>
+  new Map(
+    chapter(title)
+      .split(/^### /m)
+      .slice(1)
+      .map((text) => [text.split('\n')[0] ?? '', text]),
+  );
+
 test('operations.md has a section for every page and a row for every alert', () => {
-  const sections = [...read('docs/operations.md').matchAll(/^### (\w+)$/gm)].map(([, name]) => name);
-  const rows = [...read('docs/operations.md').matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name);
-  expect(new Set(sections)).toEqual(new Set(PAGES));
-  expect(rows).toEqual(expect.arrayContaining([...ALERTS]));
+  expect([...sectionsOf('Pages').keys()].sort()).toEqual([...PAGES].sort());
+  expect(words(chapter('Alerts'), /^\| `(\w+)` \|/gm).sort()).toEqual([...ALERTS].sort());
 });
 
 test('the README names every setting and every error code', () => {
@@ -29,6 +46,136 @@ test('the README names every setting and every error code', () => {
 });
 
 const SERVICES = ['api', 'bridge', 'worker'] as const satisfies readonly Service[];
+
+/** The one form of a rule in alerts.yml, so that nothing need parse YAML: whatever else stands there, but comments, is refused. */
+const RULE =
+  /^ {6}- alert: (\w+)\n {8}expr: \|\n((?: {10}.+\n)+) {8}for: \d+[mh]\n {8}labels:\n {10}severity: (page|look)\n {8}annotations:\n {10}summary: "([^"\n]+)"\n {10}runbook_url: "docs\/operations\.md#([^"\n]+)"\n/gm;
+const ALERTS_YML = read('docs/alerts.yml').replace(/^ *#.*\n|^\n/gm, '');
+const RULES = [...ALERTS_YML.matchAll(RULE)].map(
+  ([, name = '', expr = '', severity = '', summary = '', anchor = '']) => ({
+    name,
+    expr,
+    severity,
+    summary,
+    anchor,
+  }),
+);
+
+test('alerts.yml is one group of rules in one form, each name once', () => {
+  expect(ALERTS_YML.replace(RULE, '')).toBe('groups:\n  - name: conduitpay\n    rules:\n');
+  expect(RULES.length).toBeGreaterThan(10);
+  expect(new Set(RULES.map(({ name }) => name)).size).toBe(RULES.length);
+});
+
+test('operations.md has a row and a section for every rule, which say how bad it is and what to do', () => {
+  const rows = [...chapter('What to watch').matchAll(/^\| \[(\w+)\]\(#(\w+)\) \| (\w+) \|/gm)].map((row) =>
+    row.slice(1),
+  );
+  expect(rows).toEqual(RULES.map(({ name, severity }) => [name, name.toLowerCase(), severity]));
+  const sections = sectionsOf('Rules');
+  expect([...sections.keys()]).toEqual(RULES.map(({ name }) => name));
+  const parts = ['*Means:*', '*Look at:*', '*Do:*', '*Do not:*'];
+  const lacking = [...sections].filter(([, text]) => !parts.every((part) => text.includes(part)));
+  expect(lacking.map(([name]) => name)).toEqual([]);
+});
+
+/** What a label may say. Whoever reads a label that is not here has no list to be held against. */
+const LABEL_VALUES: Record<string, readonly string[]> = {
+  job: SERVICES,
+  service: SERVICES,
+  page: PAGES,
+  alert: ALERTS,
+  topic: TOPICS,
+  result: MESSAGE_RESULTS,
+  schedule: words(read('src/main/schedules.ts'), /^ {4}id: '(\w+)',$/gm),
+  class: [
+    ...SEND_OUTCOMES,
+    ...words(read('src/clients/conduit/calls.ts').match(/type ConduitCallClass = .*/)?.[0] ?? '', /'(\w+)'/g),
+  ],
+  status: ['200', '201', '400', '401', '403', '404', '409', '422', '499', '500', '503'],
+};
+
+/** Every series that Prometheus has of us, with its labels: its own first. */
+const SERIES = new Map([['up', ['job', 'instance']]]);
+for (const service of SERVICES)
+  for (const metric of createMetrics(service).registry.getMetricsAsArray()) {
+    const { labelNames } = metric as unknown as { readonly labelNames: readonly string[] };
+    const labels = [...labelNames, 'service', 'job', 'instance'];
+    if (!((metric as unknown) instanceof Histogram)) SERIES.set(metric.name, labels);
+    else for (const part of ['count', 'sum', 'bucket']) SERIES.set(`${metric.name}_${part}`, [...labels, 'le']);
+  }
+
+/** Of PromQL what the rules use: a word that is neither here nor a series is a mistake, or wants to be added. */
+const FUNCTIONS = new Set('abs absent avg_over_time histogram_quantile increase max rate sum time'.split(' '));
+const OPERATORS = new Set(['and', 'or', 'unless']);
+
+/** The names and labels of an expression that are not as the code has them. */
+function faultsOf(expr: string): string[] {
+  const faults: string[] = [];
+  const series: string[] = [];
+  const grouped = words(expr, /\b(?:by|on) \(([^)]*)\)/g).flatMap((labels) => labels.match(/\w+/g) ?? []);
+  const bare = expr.replace(/\b(?:by|on) \([^)]*\)|\[\d+[mh]\]|\boffset \d+[mh]\b/g, '');
+  for (const [, name = '', call, , matchers = ''] of bare.matchAll(/([a-z_]\w*)(\s*\()?(\{([^}]*)\})?/g)) {
+    if (OPERATORS.has(name) || (call && FUNCTIONS.has(name))) continue;
+    const labels = SERIES.get(name);
+    if (!labels || call) faults.push(name);
+    series.push(name);
+    for (const [matcher, label = '', operator, value = ''] of matchers.matchAll(/(\w+)(=~|=)"([^"]*)"/g)) {
+      const isKnown = (word: string) =>
+        LABEL_VALUES[label]?.some((it) => (operator === '=' ? it === word : new RegExp(`^(?:${word})$`).test(it)));
+      if (!labels?.includes(label) || !value.split('|').every(isKnown)) faults.push(`${name}{${matcher}}`);
+    }
+    if (matchers.replace(/(\w+)(=~|=)"([^"]*)",?\s*/g, '') !== '') faults.push(`${name}{${matchers}}`);
+  }
+  const isOfAny = (label: string) => series.some((name) => SERIES.get(name)?.includes(label));
+  faults.push(...grouped.filter((label) => !isOfAny(label)));
+  if (series.length === 0) faults.push('no series');
+  return faults;
+}
+
+test.each(RULES)('the rule $name asks only for metrics and labels that are there', ({ expr, summary }) => {
+  expect(faultsOf(expr)).toEqual([]);
+  const kept = /\b(?:max|sum)\b/.test(expr) ? expr.match(/by \((.*?)\)/)?.[1]?.split(', ') : ['job', 'instance'];
+  expect(words(summary, /\$labels\.(\w+)/g).filter((label) => !kept?.includes(label))).toEqual([]);
+});
+
+test.each(RULES)('the rule $name leads to what to do', ({ anchor }) => {
+  const [, label] = anchor.match(/^\{\{ \$labels\.(\w+) \}\}$/) ?? [];
+  const anchors = label === undefined ? [anchor] : LABEL_VALUES[label];
+  expect(anchorsOf('docs/operations.md')).toEqual(expect.arrayContaining([...(anchors ?? ['no such label'])]));
+});
+
+test('the rules miss every process, and every standing repair, that says nothing at all', () => {
+  const missed = RULES.flatMap(({ expr }) => words(expr, /absent\((\w+\{\w+="\w+"\})\)/g));
+  const schedules = LABEL_VALUES['schedule'] ?? [];
+  expect(schedules.length).toBeGreaterThan(1);
+  expect(missed.sort()).toEqual(
+    [
+      ...SERVICES.map((job) => `up{job="${job}"}`),
+      ...schedules.map((schedule) => `last_pass_timestamp_seconds{schedule="${schedule}"}`),
+    ].sort(),
+  );
+});
+
+test('PauseInForce knows every reason for which the service pauses by itself', () => {
+  const named = words(sectionsOf('Rules').get('PauseInForce') ?? '', /`(\w+)`/g);
+  const refusals = words(read('src/domain/replies.ts'), /^ {2}(\w+): 'ours_\w+'/gm);
+  const own = sources().flatMap((text) =>
+    words(text, /(?:setPause|addPause|stopEverything)\(.*?'([a-z_]{4,})'/g).concat(words(text, /_IGNORED = '(\w+)'/g)),
+  );
+  expect(refusals.length).toBeGreaterThan(5);
+  expect(own.length).toBeGreaterThan(5);
+  expect([...refusals, ...own].filter((reason) => !named.includes(reason))).toEqual([]);
+  const codes = named.filter(
+    (it) => /^[A-Z]+_[A-Z_]+$/.test(it) && !own.includes(it) && !Object.hasOwn(ENV_SCHEMA.shape, it),
+  );
+  expect(codes.filter((code) => !noEffectClass('create', code)?.startsWith('ours_'))).toEqual([]);
+});
+
+function sources(): string[] {
+  const files = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' });
+  return files.filter((file) => file.endsWith('.ts')).map((file) => read(`src/${file}`));
+}
 
 test.each(SERVICES)("the README's table has exactly the metrics that the %s shows", (service) => {
   const [, table = ''] = read('README.md').split('| metric | of | what |');
