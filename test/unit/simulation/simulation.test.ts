@@ -1,6 +1,5 @@
 import { expect, test } from '@jest/globals';
 import { histories } from './generator.ts';
-import { KEPT } from './regressions.ts';
 import { simulate, type Verdict } from './simulate.ts';
 import { historyAt, hunt, report, settings, story } from './telling.ts';
 
@@ -15,14 +14,6 @@ import { historyAt, hunt, report, settings, story } from './telling.ts';
 
 const TIMEOUT_MS = 3_600_000;
 const { seed, runs, at } = settings();
-
-test('a history that was kept breaks no law', () => {
-  for (const kept of KEPT) {
-    const history = 'history' in kept ? kept.history : historyAt(histories, kept.seed, kept.path);
-    const { breach } = simulate(history);
-    if (breach !== null) throw new Error(`${kept.why}: ${breach}\n\n${story(history)}`);
-  }
-});
 
 /** How many histories showed what; a generator that has gone dull is noticed by it. */
 function createTally() {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import type { History } from './history.ts';
+import { keepable } from './kept-form.ts';
 import { type SimulationOptions, simulate } from './simulate.ts';
 
 /** `SEED` and `RUNS` repeat a run or make it longer, `AT` repeats one history of a seed by its path and prints what happened in it. */
@@ -29,6 +30,17 @@ interface HuntOptions extends SimulationOptions {
   readonly onVerdict?: (verdict: ReturnType<typeof simulate>) => void;
 }
 
+/** What throws is told like a broken law: else it would come without the history that it came of. */
+function breachOf(history: History, options: SimulationOptions, onVerdict: HuntOptions['onVerdict']): string | null {
+  try {
+    const verdict = simulate(history, options);
+    onVerdict?.(verdict);
+    return verdict.breach;
+  } catch (error) {
+    return `threw: ${String(error)}`;
+  }
+}
+
 /** Plays random histories until a law breaks, and makes that one as small as it goes; null when none does. */
 export function hunt(
   arbitrary: fc.Arbitrary<History>,
@@ -37,10 +49,9 @@ export function hunt(
   let law: string | null = null;
   let breach = '';
   const property = fc.property(arbitrary, (history) => {
-    const verdict = simulate(history, options);
-    onVerdict?.(verdict);
-    if (verdict.breach === null || (law !== null && lawOf(verdict.breach) !== law)) return true;
-    breach = verdict.breach;
+    const broken = breachOf(history, options, onVerdict);
+    if (broken === null || (law !== null && lawOf(broken) !== law)) return true;
+    breach = broken;
     law = lawOf(breach);
     return false;
   });
@@ -63,9 +74,14 @@ export function historyAt(arbitrary: fc.Arbitrary<History>, seed: number, path: 
 
 /** What happens in a history, line by line. */
 export function story(history: History, options: SimulationOptions = {}): string {
-  const trace: string[] = [];
-  const { breach, status } = simulate(history, { ...options, trace });
-  return [`terms: ${JSON.stringify(history.terms)}`, ...trace, `${status}; ${breach ?? 'no law is broken'}`].join('\n');
+  const trace = [`terms: ${JSON.stringify(history.terms)}`];
+  try {
+    const { breach, status } = simulate(history, { ...options, trace });
+    trace.push(`${status}; ${breach ?? 'no law is broken'}`);
+  } catch (error) {
+    trace.push(error instanceof Error && error.stack ? error.stack : String(error));
+  }
+  return trace.join('\n');
 }
 
 /** Everything that somebody needs who finds a broken law: what, how to see it again, how to keep it. */
@@ -74,8 +90,12 @@ export function report({ breach, seed, path, after, history }: Found): string {
     breach,
     `found after ${after} histories of seed ${seed}, made small at path ${path}`,
     `see it again:  SEED=${seed} AT=${path} npm run test:unit -- --testPathPatterns unit/simulation/simulation`,
-    `keep it:       add { seed, path, why }, or { history, why }, to test/unit/simulation/regressions.ts`,
-    `history: ${JSON.stringify(history)}`,
+    howToKeep(history, `${breach} (SEED=${seed})`),
     story(history),
   ].join('\n\n');
+}
+
+/** The history as it can be added to those that are kept; a seed in `why` only says where it comes from. */
+export function howToKeep(history: History, why: string): string {
+  return `keep it: add this line to KEPT in test/unit/simulation/regressions.ts\n${keepable(history, { why })}`;
 }

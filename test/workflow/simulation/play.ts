@@ -2,14 +2,18 @@ import { type Instant, isTerminalOrder } from '../../../src/domain/order.ts';
 import { dueAt, perform } from '../../unit/simulation/deeds.ts';
 import type { Deed, History } from '../../unit/simulation/history.ts';
 import { follow, heal, REST_MS, readableAt } from '../../unit/simulation/rest.ts';
-import type { Rules } from '../../unit/simulation/rules.ts';
-import { type News, World } from '../../unit/simulation/world.ts';
+import { type News, World, type WorldOptions } from '../../unit/simulation/world.ts';
 
 /** What a timeline has to do next: whom to tell what, and how long to wait. */
 export interface Answer {
   readonly news: readonly News[];
   /** `poke`: until something happens that it must tell. */
   readonly waitMs: number | 'poke' | 'over';
+}
+
+/** One history, and by which rules it is played; `sought` as in a world. */
+export interface Part extends Pick<WorldOptions, 'rules' | 'sought'> {
+  readonly history: History;
 }
 
 /** One history with its world, played by the clock of the test server. */
@@ -27,9 +31,9 @@ export class Play {
   /** Until when the timeline sleeps; null while it waits to be poked. */
   #sleepsUntil: Instant | null = null;
 
-  constructor(history: History, rules: Rules, orderId: string, startAt: Instant) {
+  constructor({ history, ...part }: Part, orderId: string, startAt: Instant) {
     const tell = (news: News) => void this.#news.push(news);
-    this.world = new World(history, { rules, orderId, startAt, isInstant: true, tell, trace: this.trace });
+    this.world = new World(history, { ...part, orderId, startAt, isInstant: true, tell, trace: this.trace });
     this.#dueAt = startAt;
     this.#dueAt = this.#dueNext();
   }

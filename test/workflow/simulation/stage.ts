@@ -2,11 +2,9 @@ import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/comm
 import type { Activities } from '../../../src/activities/interface.ts';
 import type { Instant } from '../../../src/domain/order.ts';
 import { advance, carryOut } from '../../unit/simulation/errands.ts';
-import type { History } from '../../unit/simulation/history.ts';
 import { cancelOrder } from '../../unit/simulation/records.ts';
-import type { Rules } from '../../unit/simulation/rules.ts';
 import { Crash, type Steps } from '../../unit/simulation/steps.ts';
-import { type Answer, Play } from './play.ts';
+import { type Answer, type Part, Play } from './play.ts';
 
 type OrderActivities = Pick<
   Activities,
@@ -74,8 +72,8 @@ export function createStage({ clock, poke }: StageDeps) {
     play: async (orderId) => (await find(orderId)).answer(),
   } satisfies Stage;
 
-  async function open(orderId: string, history: History, rules: Rules): Promise<Play> {
-    const play = new Play(history, rules, orderId, await clock());
+  async function open(orderId: string, part: Part): Promise<Play> {
+    const play = new Play(part, orderId, await clock());
     plays.set(orderId, play);
     return play;
   }

@@ -18,9 +18,7 @@ import {
   orderWorkflowId,
 } from '../../../src/workflows/messages.ts';
 import type { orderWorkflow } from '../../../src/workflows/order.ts';
-import type { History } from '../../unit/simulation/history.ts';
-import { PROTOCOL, type Rules } from '../../unit/simulation/rules.ts';
-import type { Play } from './play.ts';
+import type { Part, Play } from './play.ts';
 import { createStage } from './stage.ts';
 import { poked, type timelineWorkflow } from './timeline.ts';
 
@@ -56,15 +54,15 @@ export async function createTheatre() {
   const bundle = await bundleWorkflowCode({ workflowsPath: timeline, workflowInterceptorModules: [timeline] });
 
   return {
-    /** Plays the histories at once, on a server of their own. Throws when its clock stands still before all have ended. */
-    async performAll(histories: readonly History[], rules = PROTOCOL): Promise<Performance[]> {
+    /** Plays the parts at once, on a server of their own. Throws when its clock stands still before all have ended. */
+    async performAll(parts: readonly Part[]): Promise<Performance[]> {
       const env = await TestWorkflowEnvironment.createTimeSkipping({
         server: { executable: { type: 'existing-path', path } },
       });
       // Without the retries of the environment's own: those of a server that stands would outlive it.
       const connection = await Connection.connect({ address: env.address, interceptors: [] });
       try {
-        return await performOn(env, new Client({ connection }), bundle, histories, rules);
+        return await performOn(env, new Client({ connection }), bundle, parts);
       } finally {
         await connection.close();
         await env.teardown();
@@ -77,8 +75,7 @@ async function performOn(
   env: TestWorkflowEnvironment,
   client: Client,
   workflowBundle: WorkflowBundle,
-  histories: readonly History[],
-  rules: Rules,
+  parts: readonly Part[],
 ): Promise<Performance[]> {
   const { testService } = env.connection;
   if (!testService) throw new Error('only the test server lets time be skipped');
@@ -96,9 +93,9 @@ async function performOn(
     },
   });
 
-  async function start(history: History) {
+  async function start(part: Part) {
     const orderId = randomUUID();
-    const play = await open(orderId, history, rules);
+    const play = await open(orderId, part);
     const common = { taskQueue: ORDER_TASK_QUEUE, args: [{ orderId }] as [{ orderId: string }] };
     const workflowId = orderWorkflowId(orderId);
     const run = await client.workflow.start<typeof orderWorkflow>('orderWorkflow', { ...common, workflowId });
@@ -121,7 +118,7 @@ async function performOn(
   return conduit.runUntil(orders.runUntil(() => orStandstill(playAll(), steps)));
 
   async function playAll(): Promise<Performance[]> {
-    const ends = await Promise.all(histories.map(start));
+    const ends = await Promise.all(parts.map(start));
     // Time begins to pass when all have begun.
     await testService?.unlockTimeSkipping({});
     return Promise.all(ends.map((end) => end()));
