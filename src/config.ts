@@ -20,12 +20,18 @@ const factor = (defaultValue: string) =>
     .refine((text) => Number(text) > 1, 'must be above 1')
     .default(defaultValue);
 
+/** A name, an IPv4 address or an IPv6 one in brackets, and a port: nothing that a scheme or a blank could hide in. */
+export function isHostAndPort(text: string): boolean {
+  const port = Number(/^(?:[\w.-]+|\[[\da-fA-F:.]+\]):(\d{1,5})$/.exec(text)?.[1]);
+  return port >= 1 && port <= 65_535;
+}
+
 /** Every variable of the three processes and the commands. `.env.example` says why each default is what it is. */
 export const ENV_SCHEMA = z.object({
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }).default('postgres://conduitpay@127.0.0.1:5432/conduitpay'),
   DATABASE_MAX_CONNECTIONS: integer(10, 1, 200),
   REDIS_URL: z.url({ protocol: /^rediss?$/ }).default('redis://127.0.0.1:6379'),
-  PUBSUB_EMULATOR_HOST: z.string().optional(),
+  PUBSUB_EMULATOR_HOST: z.string().refine(isHostAndPort, 'must be host:port').optional(),
   PUBSUB_PROJECT_ID: z.string().min(1).default('conduitpay-local'),
   CONDUIT_BASE_URL: z
     .url({ protocol: /^https?$/ })

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Random } from '../load/random.ts';
 import type { Boot } from './boots.ts';
-import { ACCESS, BY_FILE, brokenRelations, type Setting, wrongValues } from './wrong-settings.ts';
+import { ACCESS, BY_FILE, brokenRelations, NO_ADDRESSES, type Setting, wrongValues } from './wrong-settings.ts';
 
 export interface BootPlan {
   readonly boots: readonly Boot[];
@@ -178,19 +178,30 @@ function listenBoots({ right, takenPort, file }: Workshop): Boot[] {
     { what, program: 'api', env: { ...without(right, BY_FILE), ...byFile, ...metrics }, names },
     { what, program: 'bridge', env: { ...without(right, ACCESS), ...metrics }, names },
     { what, program: 'worker', env: { ...right, ...metrics }, names },
+    {
+      what: "a port for Temporal's metrics that is taken",
+      program: 'worker',
+      env: { ...right, TEMPORAL_METRICS_PORT: takenPort },
+      names: ['TEMPORAL_METRICS_PORT'],
+    },
     { what: 'a port that is taken', program: 'api', env: { ...right, API_PORT: takenPort }, names: ['API_PORT'] },
     { what: 'the host of somebody else', program: 'bridge', env: { ...right, HOST: '192.0.2.1' }, names, says: 'HOST' },
   ];
 }
 
 /** Temporal's own settings are settings, too: one that is wrong must not lead to another server, or to no TLS. */
-function temporalBoots({ right, dir }: Workshop): Boot[] {
+function temporalBoots({ right, dir, file }: Workshop): Boot[] {
   const nowhere = join(dir, 'nowhere.toml');
   return [
+    ...NO_ADDRESSES.map((address, index) => [index % 2 === 0 ? 'bridge' : 'worker', 'TEMPORAL_ADDRESS', address]),
     ['bridge', 'TEMPORAL_CONFIG_FILE', nowhere],
     ['worker', 'TEMPORAL_PROFILE', 'nobody'],
     ['bridge', 'TEMPORAL_TLS', 'perhaps'],
+    ['worker', 'TEMPORAL_TLS_DISABLE_HOST_VERIFICATION', 'yes'],
     ['worker', 'TEMPORAL_TLS_CLIENT_CERT_PATH', nowhere],
+    ['bridge', 'TEMPORAL_TLS_CLIENT_CERT_PATH', file('lonely.pem', 'a certificate without its key')],
+    ['bridge', 'TEMPORAL_TLS_CLIENT_KEY_PATH', nowhere],
+    ['worker', 'TEMPORAL_TLS_SERVER_CA_CERT_PATH', nowhere],
   ].map(([program, name = '', value = '']) => ({
     what: `a wrong ${name}`,
     program: program as Process,
@@ -226,6 +237,31 @@ function commandBoots({ right, secret, file }: Workshop): Boot[] {
       program: 'admin',
       args: ['adopt', '--since', SINCE],
       ...wrong('DATABASE_URL', 'CONDUIT_API_KEY', 'CONDUIT_WEBHOOK_SECRET', 'RETRY_BASE_SECONDS'),
+    },
+    {
+      what: 'reconcile and three wrong settings',
+      program: 'admin',
+      args: ['reconcile'],
+      env: { ...wrong('DATABASE_URL', 'RATE_REFRESH_SECONDS').env, TEMPORAL_ADDRESS: NO_ADDRESSES[0] },
+      names: ['DATABASE_URL', 'RATE_REFRESH_SECONDS', 'TEMPORAL_ADDRESS'],
+    },
+    {
+      what: 'reconcile --conduit and two wrong settings',
+      program: 'admin',
+      args: ['reconcile', '--conduit'],
+      ...wrong('CONDUIT_API_KEY', 'CONDUIT_BASE_URL'),
+    },
+    {
+      what: 'dead-letters list and a wrong emulator',
+      program: 'admin',
+      args: ['dead-letters', 'list'],
+      ...wrong('PUBSUB_EMULATOR_HOST'),
+    },
+    {
+      what: 'dead-letters replay and a wrong URL',
+      program: 'admin',
+      args: ['dead-letters', 'replay', '--all'],
+      ...wrong('DATABASE_URL'),
     },
   ];
 }

@@ -2,6 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
+import { ORDER_STATUSES } from '../../src/domain/order.ts';
 import type { Stage } from '../experiments/experiment.ts';
 import type { PlacedOrder } from '../load/run-load.ts';
 import type { Customer } from '../system/system.ts';
@@ -15,6 +16,7 @@ import { placeFor, shortestLifeMs, untilStatus } from './victims.ts';
 /** One more than the shortest that the service takes: the clocks of two processes are two clocks. */
 const SHORTEST_MORE_MS = 1_500;
 const MAX_TOLD = 12;
+const BRIDGES = ['bridge1', 'bridge2'] as const;
 
 export async function tryEveryRoute(stage: Stage): Promise<void> {
   const { system, expect, note } = stage;
@@ -28,7 +30,9 @@ export async function tryEveryRoute(stage: Stage): Promise<void> {
   try {
     await tryRoutes(stage, routes);
     let open: PlacedOrder | null = null;
+    const untried = new Set<string>(ORDER_STATUSES);
     for await (const { state, order } of victims(stage, owner, first)) {
+      untried.delete(state);
       if (state === 'watching') open = order;
       for (const cache of ['as it is', 'empty'] as const) {
         if (cache === 'as it is') await order.calls.read(order.orderId);
@@ -44,6 +48,7 @@ export async function tryEveryRoute(stage: Stage): Promise<void> {
         `its owner is shown ${status} ${shown?.status}, it is ${state}`,
       );
     }
+    expect(untried.size === 0, 'I10', `no order was tried that is ${[...untried].join(' or ')}`);
     if (open) {
       const pass = await tryCreations(stage, { order: open, stranger, callers: callers.all, routes });
       note('creations by others', { requests: pass.requests });
@@ -54,6 +59,7 @@ export async function tryEveryRoute(stage: Stage): Promise<void> {
     }
   } finally {
     await system.simulator.setKnobs({ settlementHeld: false });
+    for (const name of BRIDGES) await system.fleet.start(name);
     await callers.dismiss();
   }
   sweepLogs(stage, callers.secrets);
@@ -78,7 +84,8 @@ async function placeFirst(stage: Stage, owner: Customer): Promise<FirstVictims> 
 
 /**
  * An order of the owner's in each state, as soon as it is in it. While one is held in its execution, no other can end so: that one
- * comes first.
+ * comes first. Without a bridge an order stays accepted until repair starts its run, half a minute later; this one then comes to nothing
+ * but a final refusal.
  */
 async function* victims(
   stage: Stage,
@@ -91,6 +98,15 @@ async function* victims(
     return { state, order };
   };
   yield reached('executed', executed);
+  await setBridges(stage, 'down');
+  const refused = await placeFor(stage, owner, { rate: 'metAtOnce' });
+  await system.simulator.armFault({
+    match: { operation: 'orders.create', reference: `${refused.orderId}:*` },
+    action: { problem: { code: 'RECIPIENT_VALIDATION_FAILED', status: 422 } },
+  });
+  yield reached('accepted', refused);
+  await setBridges(stage, 'up');
+  yield reached('failed', refused);
   await system.simulator.setKnobs({ settlementHeld: true });
   const executing = await placeFor(stage, owner, { rate: 'metAtOnce' });
   yield reached('cancelled', cancelled);
@@ -98,6 +114,11 @@ async function* victims(
   yield reached('executing', executing);
   await system.simulator.setKnobs({ settlementHeld: false });
   yield reached('expired', expired);
+}
+
+async function setBridges({ system: { fleet }, note }: Stage, to: 'up' | 'down'): Promise<void> {
+  await Promise.all(BRIDGES.map((name) => (to === 'up' ? fleet.start(name) : fleet.terminate(name))));
+  note(`the bridges are ${to}`);
 }
 
 /** The routes that the code has are those of the running service: each does something else than "no such route". */

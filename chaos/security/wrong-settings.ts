@@ -4,7 +4,7 @@ import type { ENV_SCHEMA } from '../../src/config.ts';
 export type Setting = keyof typeof ENV_SCHEMA.shape;
 
 /** Every text is one that it may have: what is wrong with it shows only when it is used. */
-export const ANY_TEXT = ['HOST', 'PUBSUB_EMULATOR_HOST', 'PUBSUB_PROJECT_ID'] as const satisfies readonly Setting[];
+export const ANY_TEXT = ['HOST', 'PUBSUB_PROJECT_ID'] as const satisfies readonly Setting[];
 /** What the bridge and the commands that call nobody do not read. */
 export const ACCESS = [
   'CONDUIT_API_KEY',
@@ -19,6 +19,8 @@ export const BY_FILE = [
 ] as const satisfies readonly Setting[];
 
 const NO_WHOLE_NUMBERS = ['ten', '1e3', '-1', '1.5', '0x1f', 'true', '1 000', '999999999999'];
+/** No host and port, as Temporal and the emulator of Pub/Sub are given by. */
+export const NO_ADDRESSES = ['http://127.0.0.1:1', '127.0.0.1', 'somewhere:65536', 'some where:1', ' '] as const;
 const NO_FACTORS = ['much', '1e1', '-1', '1', '0.5', '1,5', 'NaN', 'Infinity'];
 
 type Fallible = Exclude<Setting, (typeof ANY_TEXT)[number]>;
@@ -29,6 +31,7 @@ export function wrongValues(secret: string): Record<Fallible, readonly string[]>
     DATABASE_URL: [`mysql://app:${secret}@127.0.0.1/orders`, `app:${secret}@127.0.0.1`, secret],
     DATABASE_MAX_CONNECTIONS: NO_WHOLE_NUMBERS,
     REDIS_URL: [`http://:${secret}@127.0.0.1`, secret],
+    PUBSUB_EMULATOR_HOST: NO_ADDRESSES,
     CONDUIT_BASE_URL: ['http://127.0.0.1:1', 'ftp://127.0.0.1/v2', '127.0.0.1/v2', 'http://127.0.0.1:1/v2/'],
     CONDUIT_API_KEY: [`ck_live_${secret}`, `ck_sandbox_${secret}${'0'.repeat(64)}`, secret],
     CONDUIT_ORGANISATION: ['a label', 'x'.repeat(65), '<script>'],

@@ -124,7 +124,7 @@ function isNews({ lookupResult }: AttemptRow): boolean {
 
 async function stopEverything(deps: TransferDeps, attempt: AttemptRow, reason: string): Promise<void> {
   if (!isNews(attempt)) return;
-  await setPause(deps, 'all', reason, false);
+  await setPause(deps, 'all', reason, { isHealing: false });
   const fields = { order_id: attempt.orderId, attempt: attempt.attempt, code: reason };
   deps.bell.page('two_orders_under_reference', fields);
 }

@@ -22,12 +22,13 @@ export function createOrderRuns(temporal: Temporal, db: Database): OrderRuns & R
       const order = await findOrder(db, orderId);
       if (!order || order.closedAt !== null) return 'running';
       const run = await temporal.describeOrder(orderId);
-      if (run === 'stuck') await temporal.replaceOrder(order, 'reconciler');
-      else await temporal.startOrder(order, 'reconciler');
-      return run === 'running' ? 'running' : 'started';
+      const isReplaced = run === 'stuck' && (await temporal.endStuckRun(orderId, 'no code can follow this run'));
+      await temporal.startOrder(order, 'reconciler');
+      if (isReplaced) return 'replaced';
+      return run === 'ended' || run === 'absent' ? 'started' : 'running';
     },
     signalOrder: (orderId, signal) => temporal.signalOrder(orderId, SIGNALS[signal]),
-    endOrder: (orderId) => temporal.endOrder(orderId, 'the order has ended, and no code can follow this run'),
+    endStuckRun: (orderId) => temporal.endStuckRun(orderId, 'the order has ended, and no code can follow this run'),
     describeOrder: (orderId) => temporal.describeOrder(orderId),
     recentlyClosedOrders: () => temporal.recentlyClosedOrders(HOUR_MS, MAX_CLOSED),
     keepWatching: (pair) => temporal.signalWithStartWatcher(pair),

@@ -1,5 +1,4 @@
 import { type AttemptRow, findAttempt } from '../db/attempts.ts';
-import { databaseNow } from '../db/clock.ts';
 import { findOrder, type OrderRow, orderToProbe } from '../db/orders.ts';
 import {
   alarmForOrphan,
@@ -19,6 +18,7 @@ import type { Instant } from '../domain/order.ts';
 import { observedOf, type ProviderOrder } from '../domain/provider-order.ts';
 import { orphanLookupDueAt } from '../domain/timing.ts';
 import type { Metrics } from '../metrics.ts';
+import { datePass } from './book.ts';
 import type { Activities, ErrandResult, OrphanRef } from './interface.ts';
 import { type Found, findAtProvider } from './lookups.ts';
 import { said, takeQuote } from './provider.ts';
@@ -50,7 +50,7 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'listDueOrphan
 
   async function listDueOrphans(): Promise<OrphanRef[]> {
     const due = await dueOrphans(db, BATCH, DAY_S * timing.secondMs);
-    deps.metrics.lastPassSeconds.set({ schedule: 'orphans' }, (await databaseNow(db)) / 1_000);
+    await datePass(deps, 'orphans');
     return due.map(({ orderId, attempt }) => ({ orderId, attempt }));
   }
 

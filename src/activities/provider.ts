@@ -59,9 +59,11 @@ export async function takeQuote(deps: ProviderDeps, pair: string, request: Quote
   if (verdict === 'absurd') {
     const fields = { pair, rate: first.option.referenceRate, last_good: lastGood?.referenceRate };
     // A feed that stays absurd has called a person already; every tick finds it again.
-    const isNew = await setPause(deps, `pair:${pair}`, 'absurd_rate', false);
-    if (isNew) deps.bell.page('absurd_rate', fields);
-    else deps.bell.alert('rate_suspect', fields);
+    const isNew = await setPause(deps, `pair:${pair}`, 'absurd_rate', {
+      isHealing: false,
+      onNew: () => deps.bell.page('absurd_rate', fields),
+    });
+    if (!isNew) deps.bell.alert('rate_suspect', fields);
     return { kind: 'absurd', rate: first.option.referenceRate };
   }
   deps.bell.alert('rate_suspect', { pair, rate: first.option.referenceRate, last_good: lastGood?.referenceRate });
@@ -97,16 +99,21 @@ async function askQuote({ db, conduit, rateRefreshMs }: ProviderDeps, request: Q
   }
 }
 
-/** Begins a pause of its own and says so; true when there was none. Whether a probe may lift it again hangs on the code. */
+/**
+ * Begins a pause of its own and says so; true when there was none. Whether a probe may lift it again hangs on the code. `onNew` is called
+ * before the pause stands: who dies between the two finds no pause the next time, and calls again instead of never.
+ */
 export async function setPause(
   { db, bell }: Pick<ProviderDeps, 'db' | 'bell'>,
   scope: PauseScope,
   reason: string,
-  isHealing = healsByProbe(reason),
+  { isHealing = healsByProbe(reason), onNew = () => {} }: { isHealing?: boolean; onNew?: () => void } = {},
 ): Promise<boolean> {
-  const isNew = await inTransaction(db, (tx) =>
-    addPause(tx, { scope, reason, automatic: true, healsByProbe: isHealing }),
-  );
+  const isNew = await inTransaction(db, async (tx) => {
+    const isFirst = await addPause(tx, { scope, reason, automatic: true, healsByProbe: isHealing });
+    if (isFirst) onNew();
+    return isFirst;
+  });
   bell.log.error({ event: 'pause_set', scope, code: reason }, `paused ${scope.split(':')[0]}: ${reason}`);
   return isNew;
 }

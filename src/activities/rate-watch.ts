@@ -88,7 +88,7 @@ export function createRateWatch(deps: RateWatchDeps): Pick<Activities, 'tickRate
     const skewMs = Math.max(aheadMs, behindMs);
     if (skewMs <= SKEW_ALERT_MS) return;
     bell.alert('clock_skew', { skew_ms: skewMs });
-    if (skewMs > SKEW_PAUSE_MS) await setPause(deps, 'all', 'clock_skew', false);
+    if (skewMs > SKEW_PAUSE_MS) await setPause(deps, 'all', 'clock_skew', { isHealing: false });
   }
 
   /** The oldest order's amount; a next-oldest one's where the provider finds it out of range. */

@@ -1,7 +1,6 @@
 import type { RunState } from '../clients/temporal.ts';
 import { overlongAttempts } from '../db/alarms.ts';
 import type { Database } from '../db/client.ts';
-import { databaseNow } from '../db/clock.ts';
 import { findOrder } from '../db/orders.ts';
 import { type EndedOrder, expireOverdue } from '../db/overdue.ts';
 import {
@@ -16,6 +15,7 @@ import {
 import { RECONCILE_EVERY_MS, type Timing } from '../domain/timing.ts';
 import type { Metrics } from '../metrics.ts';
 import { type Bell, ringAlarms } from './bell.ts';
+import { datePass } from './book.ts';
 import type { Activities } from './interface.ts';
 
 /** What the reconciler may ask of Temporal. */
@@ -24,10 +24,10 @@ export interface RunBook {
    * Starts the order's run unless one is running. A run that ended does not stand in the way of an open row, and one that is stuck is
    * replaced.
    */
-  startOrder(orderId: string): Promise<'started' | 'running'>;
+  startOrder(orderId: string): Promise<'started' | 'replaced' | 'running'>;
   signalOrder(orderId: string, signal: 'orderChanged' | 'attemptDue'): Promise<'signalled' | 'no_run'>;
-  /** Ends the run of an order that has ended itself. */
-  endOrder(orderId: string): Promise<void>;
+  /** Ends the run of an order that has ended itself, if it is stuck; false when there is none such. */
+  endStuckRun(orderId: string): Promise<boolean>;
   describeOrder(orderId: string): Promise<RunState>;
   /** Orders whose run has closed within the last hour, by visibility. */
   recentlyClosedOrders(): Promise<string[]>;
@@ -51,10 +51,10 @@ const BUDGET_MS = 8_000;
 const AT_ONCE = 20;
 
 /**
- * One thing that repair did: an overdue order ended, a run started, a run told to look at its row, a run told that its look-up is
- * due, the stuck run of an ended order ended, a pair's watcher kept running.
+ * One thing that repair did: an overdue order ended, a run started where there was none, a stuck run replaced, a run told to look at its
+ * row, a run told that its look-up is due, the stuck run of an ended order ended, a pair's watcher kept running.
  */
-export type Repair = 'expired' | 'started' | 'told' | 'hastened' | 'ended' | 'watched';
+export type Repair = 'expired' | 'started' | 'replaced' | 'told' | 'hastened' | 'ended' | 'watched';
 
 /** How one pass is made, by the schedule or by a person. */
 export interface PassOptions {
@@ -85,7 +85,7 @@ export function createReconcile(deps: ReconcileDeps): Pick<Activities, 'reconcil
           bell.log.warn({ event: 'dependency_unavailable', err }, `repair: ${what} must wait for the next pass`),
       });
       metrics.disagreements.set(counts.disagreements);
-      if (areAllDone) metrics.lastPassSeconds.set({ schedule: 'reconcile' }, (await databaseNow(db)) / 1_000);
+      if (areAllDone) await datePass(deps, 'reconcile');
       bell.log.info({ event: 'reconciled', ...counts }, 'rows and runs compared');
       return counts;
     },
@@ -100,10 +100,15 @@ export async function reconcilePass(deps: ReconcileDeps, options: PassOptions): 
   const deadline = performance.now() + options.budgetMs;
   const counts = { expired: 0, started: 0, signalled: 0, disagreements: 0, alarms: 0, watchers: 0, trimmed: 0 };
   const { start, signal, hasten, close, watch } = createRepairs(deps, onRepair);
+  let isCut = false;
+  const isTimeLeft = (): boolean => {
+    isCut ||= performance.now() >= deadline;
+    return !isCut;
+  };
   /** Does `act` for each id, some at once, until the time is spent; counts what answered true. */
   const forEach = async (ids: readonly string[], act: (id: string) => Promise<boolean>): Promise<number> => {
     let count = 0;
-    for (let i = 0; i < ids.length && performance.now() < deadline; i += AT_ONCE) {
+    for (let i = 0; i < ids.length && isTimeLeft(); i += AT_ONCE) {
       const results = await Promise.allSettled(ids.slice(i, i + AT_ONCE).map(act));
       count += results.filter((result) => result.status === 'fulfilled' && result.value).length;
       for (const result of results) if (result.status === 'rejected') onFailure('one order', result.reason);
@@ -124,6 +129,10 @@ export async function reconcilePass(deps: ReconcileDeps, options: PassOptions): 
     async lookUp() {
       counts.signalled += await forEach(await overdueLookups(db, BATCH), hasten);
     },
+    // Before the comparisons, which may take all the time that there is: one call for a pair, and without a watcher no order of it is met.
+    async watch() {
+      counts.watchers = await forEach(await unwatchedPairs(db, 2 * deps.rateRefreshMs), watch);
+    },
     async compareClosedRuns() {
       // Visibility is a convenience: without it the rotating slice finds the same orders, only later.
       const closed = await openAmong(db, await runs.recentlyClosedOrders());
@@ -141,20 +150,22 @@ export async function reconcilePass(deps: ReconcileDeps, options: PassOptions): 
     async sound() {
       if (options.isStanding) counts.alarms = await sound(deps);
     },
-    async watch() {
-      counts.watchers = await forEach(await unwatchedPairs(db, 2 * deps.rateRefreshMs), watch);
-    },
     async trim() {
-      if (options.isStanding && performance.now() < deadline) counts.trimmed = await trim(db, TRIM);
+      if (options.isStanding && isTimeLeft()) counts.trimmed = await trim(db, TRIM);
     },
   };
   // A step that fails must not keep the later ones from their work: the next pass tries it again.
   let areAllDone = true;
   for (const [name, step] of Object.entries(steps)) {
-    await step().catch((err: unknown) => {
-      areAllDone = false;
-      onFailure(name, err);
-    });
+    isCut = false;
+    await step()
+      .then(() => {
+        if (isCut) throw new Error('the time of the pass was spent before its end');
+      })
+      .catch((err: unknown) => {
+        areAllDone = false;
+        onFailure(name, err);
+      });
   }
   return { ...counts, areAllDone };
 }
@@ -185,10 +196,10 @@ export async function reconcileOrder(
 
 function createRepairs({ runs, bell }: ReconcileDeps, onRepair: NonNullable<PassOptions['onRepair']>) {
   const start = async (orderId: string): Promise<boolean> => {
-    const isStarted = (await runs.startOrder(orderId)) === 'started';
-    if (!isStarted) return false;
+    const done = await runs.startOrder(orderId);
+    if (done === 'running') return false;
     bell.alert('workflow_repaired', { order_id: orderId });
-    onRepair('started', orderId);
+    onRepair(done, orderId);
     return true;
   };
   const signal = async (orderId: string, name: 'orderChanged' | 'attemptDue'): Promise<boolean> => {
@@ -202,11 +213,10 @@ function createRepairs({ runs, bell }: ReconcileDeps, onRepair: NonNullable<Pass
   /** The row has ended: its run is to see that and complete, if it can. */
   const close = async (orderId: string): Promise<boolean> => {
     const run = await runs.describeOrder(orderId);
-    if (run === 'stuck') {
-      await runs.endOrder(orderId);
-      onRepair('ended', orderId);
-    }
-    return run === 'stuck' || (run === 'running' && (await signal(orderId, 'orderChanged')));
+    if (run !== 'stuck') return run === 'running' && signal(orderId, 'orderChanged');
+    const isEnded = await runs.endStuckRun(orderId);
+    if (isEnded) onRepair('ended', orderId);
+    return isEnded;
   };
   const watch = async (pair: string): Promise<boolean> => {
     await runs.keepWatching(pair);

@@ -79,7 +79,7 @@ export function createTransfers(deps: TransferDeps): Pick<Activities, 'sendCreat
     const attempt = number === null ? null : await findAttempt(db, orderId, number);
     if (!attempt) return false;
     if (attempt.baseUrl === deps.baseUrl && attempt.organisation === deps.organisation) return true;
-    await setPause(deps, 'all', 'other_organisation', false);
+    await setPause(deps, 'all', 'other_organisation', { isHealing: false });
     bell.page('two_orders_under_reference', { order_id: orderId, attempt: number, code: 'other_organisation' });
     return false;
   }

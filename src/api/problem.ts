@@ -99,7 +99,8 @@ export const noSuchRoute: RequestHandler = (_req, _res, next) => {
 export function answerWithin(ms: number): RequestHandler {
   return (req, res, next) => {
     const timer = setTimeout(() => {
-      if (!req.complete) res.set('Connection', 'close');
+      // What was answered before its body came may still wait behind answers that its client does not read: nothing can be set any more.
+      if (!req.complete && !res.headersSent) res.set('Connection', 'close');
       const error = req.complete
         ? new DomainError('storage_unavailable', 'there was no answer in time; ask again')
         : new DomainError('request_timeout', 'the request did not come whole in time');

@@ -60,6 +60,22 @@ export function connectTemporal(
     connection.withDeadline(Date.now() + deadlineMs, work);
   let areAttributesKnown = false;
 
+  async function newestRun(orderId: string): Promise<{ state: RunState; runId?: string }> {
+    try {
+      const workflowId = orderWorkflowId(orderId);
+      const { status, raw, runId } = await call(() => client.workflow.getHandle(workflowId).describe());
+      if (status.name !== 'RUNNING') return { state: 'ended', runId };
+      const { attempt } = raw.pendingWorkflowTask ?? {};
+      // No task waits in a run that sleeps, which is nearly every one: its history need not be read.
+      if (!attempt) return { state: 'running', runId };
+      const events = await call(() => newestEvents(client, workflowId, runId));
+      return { state: isStuck(events, attempt, stuckAfterMs) ? 'stuck' : 'running', runId };
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return { state: 'absent' };
+      throw error;
+    }
+  }
+
   return {
     /** For what is asked nowhere else: schedules, descriptions, visibility. Give such calls a deadline by {@link call}. */
     client,
@@ -91,37 +107,25 @@ export function connectTemporal(
       return runningUnlessClosed(call(() => client.workflow.signalWithStart(ORDER_WORKFLOW, options)));
     },
 
-    /** Ends the order's run where it stands, and begins a new one: its row says how far the order has come. */
-    async replaceOrder(order: StartableOrder, starter: Starter): Promise<void> {
-      const options = { ...orderStartOptions(order, starter), workflowIdConflictPolicy: 'TERMINATE_EXISTING' } as const;
-      await call(() => client.workflow.start(ORDER_WORKFLOW, options));
-    },
-
-    /** Ends the run of an order that has ended itself. */
-    async endOrder(orderId: string, reason: string): Promise<void> {
+    /**
+     * Ends the order's run where it stands if it is stuck, and no other: by now somebody else may have put a new one in its place. True
+     * when it has ended one.
+     */
+    async endStuckRun(orderId: string, reason: string): Promise<boolean> {
+      const { state, runId } = await newestRun(orderId);
+      if (state !== 'stuck') return false;
       try {
-        await call(() => client.workflow.getHandle(orderWorkflowId(orderId)).terminate(reason));
+        await call(() => client.workflow.getHandle(orderWorkflowId(orderId), runId).terminate(reason));
+        return true;
       } catch (error) {
-        if (!(error instanceof WorkflowNotFoundError)) throw error;
+        if (error instanceof WorkflowNotFoundError) return false;
+        throw error;
       }
     },
 
     /** What has become of the order's newest run. */
     async describeOrder(orderId: string): Promise<RunState> {
-      try {
-        const workflowId = orderWorkflowId(orderId);
-        const { status, raw, runId } = await call(() => client.workflow.getHandle(workflowId).describe());
-        if (status.name !== 'RUNNING') return 'ended';
-        const { attempt } = raw.pendingWorkflowTask ?? {};
-        // No task waits in a run that sleeps, which is nearly every one: its history need not be read.
-        if (!attempt) return 'running';
-        return isStuck(await call(() => newestEvents(client, workflowId, runId)), attempt, stuckAfterMs)
-          ? 'stuck'
-          : 'running';
-      } catch (error) {
-        if (error instanceof WorkflowNotFoundError) return 'absent';
-        throw error;
-      }
+      return (await newestRun(orderId)).state;
     },
 
     /** Orders whose run has closed within `withinMs`, by visibility, which lags; `limit` at most. */

@@ -50,7 +50,17 @@ export function createMachineClock({ db, metrics, log, now = Date.now }: Machine
 /** Measures now and then until the returned function is called. A database that is away is not the clock's fault. */
 export function watchMachineClock(deps: MachineClockDeps): () => void {
   const { measure } = createMachineClock(deps);
-  const tryToMeasure = () => void measure().catch(() => {});
+  let isPending = false;
+  const tryToMeasure = (): void => {
+    // A database that hangs is not asked again: each query would wait for a connection that others need.
+    if (isPending) return;
+    isPending = true;
+    void measure()
+      .catch(() => {})
+      .finally(() => {
+        isPending = false;
+      });
+  };
   tryToMeasure();
   const timer = setInterval(tryToMeasure, EVERY_MS);
   return () => clearInterval(timer);

@@ -32,7 +32,7 @@ export interface ProcessSettings<Settings> {
 const CHECK_DEADLINE_MS = 2_000;
 
 /** The process cannot start for a reason that its operator can mend: said in one line, without a stack. */
-class StartError extends Error {
+export class StartError extends Error {
   override readonly name = 'StartError';
 }
 
@@ -50,12 +50,14 @@ export async function runProcess<Settings extends KeylessConfig>(
   process.stdout.on('error', () => {});
   const metrics = createMetrics(name);
   let running: RunningProcess | null = null;
-  const health = createHealthServer(metrics, log, () => running);
+  let isStopping = false;
+  const health = createHealthServer(metrics, log, { running: () => running, isStopping: () => isStopping });
   const port = config.METRICS_PORT ?? defaultMetricsPort;
   await listen(health, 'METRICS_PORT', port, config.HOST).catch(endOnStartError);
   closeWithGrace({ delay: stopDeadlineMs, logger: false }, async ({ signal, err }) => {
     if (err) log.fatal({ err, event: 'process_stopping' }, 'ending after an error nobody caught');
     else log.info({ event: 'process_stopping', signal }, 'stopping');
+    isStopping = true;
     await running?.stop();
     health.close();
     log.info({ event: 'process_stopped' }, 'stopped');
@@ -77,14 +79,20 @@ function readConfig<Settings>(load: ProcessSettings<Settings>['load']): Settings
   }
 }
 
-function createHealthServer({ registry }: Metrics, log: Logger, running: () => RunningProcess | null): Server {
+interface ProcessState {
+  readonly running: () => RunningProcess | null;
+  /** What still answers takes no more work: it shall not be sent any. */
+  readonly isStopping: () => boolean;
+}
+
+function createHealthServer({ registry }: Metrics, log: Logger, { running, isStopping }: ProcessState): Server {
   return createServer(async (req, res) => {
     const answer = (status: number, type: string, body: string) =>
       res.writeHead(status, { 'content-type': type }).end(body);
     try {
       if (req.url === '/health/live') return answer(200, 'application/json', '{"status":"live"}');
       if (req.url === '/health/ready') {
-        const failed = await failedChecks(running());
+        const failed = isStopping() ? ['stopping'] : await failedChecks(running());
         return answer(
           failed.length ? 503 : 200,
           'application/json',

@@ -1,8 +1,9 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { type ClientConfig, loadClientConfig, loadClientConfigProfile, toClientOptions } from '@temporalio/envconfig';
 import type { TemporalSettings } from '../clients/temporal.ts';
-import { ConfigError } from '../config.ts';
+import { ConfigError, isHostAndPort } from '../config.ts';
 
+const ADDRESS = 'TEMPORAL_ADDRESS';
 const CONFIG_FILE = 'TEMPORAL_CONFIG_FILE';
 const CERTIFICATE = 'TEMPORAL_TLS_CLIENT_CERT_PATH';
 /** Anything else would be read as `false`, and TLS be off that was meant to be on. */
@@ -53,7 +54,9 @@ function attempt<T>(load: () => T, faults: string[]): T | null {
 function faultsIn(given: Variables): string[] {
   const switches = SWITCHES.filter((name) => !SWITCH_VALUES.includes(given[name] ?? 'true'));
   const unreadable = FILES.filter((name) => given[name] !== undefined && !isReadable(given[name]));
+  const address = given[ADDRESS];
   return [
+    ...(address === undefined || isHostAndPort(address) ? [] : [`${ADDRESS}: must be host:port`]),
     ...switches.map((name) => `${name}: must be true or false`),
     ...unreadable.map((name) => `${name}: cannot read the file that it names`),
     ...(unreadable.includes(CONFIG_FILE) ? [] : profileFaults(given)),
@@ -82,6 +85,9 @@ function settingsOf(given: Variables): TemporalSettings {
       throw new ConfigError(
         `${clientCert ? CERTIFICATE : FILES[2]}: a client's certificate and its key need one another`,
       );
+    }
+    if (profile.address !== undefined && !isHostAndPort(profile.address)) {
+      throw new ConfigError(`${CONFIG_FILE}: the address that the file gives must be host:port`);
     }
     settings = toClientOptions(profile);
   } catch (error) {

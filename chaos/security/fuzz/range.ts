@@ -5,7 +5,7 @@ import { told } from '../isolation.ts';
 import { type Heard, type RawReply, shoot } from '../raw-http.ts';
 import type { Book } from './book.ts';
 import type { Noise } from './nonsense.ts';
-import { type Fault, judgeReply } from './oracle.ts';
+import { type Fault, judgeReply, NO_QUOTE } from './oracle.ts';
 import { ORDER_BODY } from './requests.ts';
 import { fill, type Places, render, type Shot } from './shot.ts';
 
@@ -54,22 +54,32 @@ export function openRange({ system, places, book }: RangeDeps): Range {
     return heard.replies.flatMap((reply) => judgeReply(reply, { isHead, isOptions, canaries }));
   }
 
+  async function fireOnce(shot: Shot): Promise<Judged> {
+    const { bytes, body, isWhole, isOwed } = render(shot, deps());
+    const isHead = shot.method === 'HEAD';
+    const deadlineMs = isWhole ? ANSWER_DEADLINE_MS : NOISE_DEADLINE_MS;
+    const heard = await shoot(apiUrl, [bytes], { deadlineMs, isHead });
+    const [reply = null] = heard.replies;
+    const faults = judgeHeard(heard, isHead, shot.method === 'OPTIONS');
+    if (isOwed && !reply) faults.push({ invariant: 'I14', text: unanswered(heard) });
+    if (reply) {
+      await book.keep(shot.method, shot.target, body, reply);
+      faults.push(...judgeMeaning(shot, reply, places));
+    }
+    return { reply, faults };
+  }
+
   return {
     counts,
     judge: (reply) => judgeReply(reply, { isHead: false, isOptions: false, canaries }),
     async fire(shot) {
-      const { bytes, body, isWhole, isOwed } = render(shot, deps());
-      const isHead = shot.method === 'HEAD';
-      const deadlineMs = isWhole ? ANSWER_DEADLINE_MS : NOISE_DEADLINE_MS;
-      const heard = await shoot(apiUrl, [bytes], { deadlineMs, isHead });
-      const [reply = null] = heard.replies;
-      const faults = judgeHeard(heard, isHead, shot.method === 'OPTIONS');
-      if (isOwed && !reply) faults.push({ invariant: 'I14', text: unanswered(heard) });
-      if (reply) {
-        await book.keep(shot.method, shot.target, body, reply);
-        faults.push(...judgeMeaning(shot, reply, places));
-      }
-      return { reply, faults };
+      const first = await fireOnce(shot);
+      if (told(first.reply) !== NO_QUOTE) return first;
+      // One that was late once is had the next time; what the request itself keeps from being quoted is so again.
+      const { reply, faults } = await fireOnce(shot);
+      const isAgain: Fault[] =
+        told(reply) === NO_QUOTE ? [{ invariant: 'I14', text: `${NO_QUOTE}, twice in a row` }] : [];
+      return { reply, faults: [...first.faults, ...faults, ...isAgain] };
     },
     async make({ pieces, end }) {
       const given = deps();

@@ -7,11 +7,27 @@ const HOLD_S = 60;
 const PAGE = 100;
 export type DeadLetterBox = ReturnType<typeof openBox>;
 
-/** The dead letters of one topic while a command looks at them: each is read once, and what is not taken out is put back. */
-export function openBox(
-  { deadLetters, hasSubscription }: Pick<Pubsub, 'deadLetters' | 'hasSubscription'>,
+/** Opens the box of a topic for `use`, and puts back what was not taken out. Of two failures the first is told: it is the reason. */
+export async function withBox<T>(
+  pubsub: Pick<Pubsub, 'deadLetters' | 'hasSubscription'>,
   topic: Topic,
-) {
+  use: (box: DeadLetterBox) => Promise<T>,
+): Promise<T> {
+  const box = openBox(pubsub, topic);
+  let result: T;
+  try {
+    result = await use(box);
+  } catch (error) {
+    // What is not put back now comes back by itself when its hold ends.
+    await box.putBack().catch(() => {});
+    throw error;
+  }
+  await box.putBack();
+  return result;
+}
+
+/** The dead letters of one topic while a command looks at them: each is read once, and what is not taken out is put back. */
+function openBox({ deadLetters, hasSubscription }: Pick<Pubsub, 'deadLetters' | 'hasSubscription'>, topic: Topic) {
   /** By id, with the newest delivery of each: one whose hold has ended is delivered again. */
   const held = new Map<string, IncomingMessage>();
   const seen = new Set<string>();
@@ -24,8 +40,9 @@ export function openBox(
     for (;;) {
       const pulled = await pull(Math.min(limit, PAGE));
       if (pulled.length === 0) return [];
-      await deadLetters.hold(topic, pulled, HOLD_S);
+      // Also what cannot be held is ours for some seconds, and shall be put back.
       for (const message of pulled) held.set(message.id, message);
+      await deadLetters.hold(topic, pulled, HOLD_S);
       const fresh = pulled.filter(({ id }) => !seen.has(id));
       for (const { id } of fresh) seen.add(id);
       if (fresh.length > 0) return fresh.map((message) => readDeadLetter(topic, message));

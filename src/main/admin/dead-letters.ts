@@ -4,7 +4,7 @@ import { TOPICS, type Topic } from '../../db/outbox.ts';
 import { CommandError, UsageError, withDatabase } from '../command.ts';
 import { type AdminCommand, readCount, readOptions } from './command-line.ts';
 import { type DeadLetter, lineOf } from './dead-letter.ts';
-import { type DeadLetterBox, openBox } from './dead-letter-box.ts';
+import { type DeadLetterBox, withBox } from './dead-letter-box.ts';
 import { type Done, replay } from './dead-letter-replay.ts';
 
 const DEFAULT_LIMIT = 100;
@@ -27,8 +27,8 @@ export const deadLetterCommands: readonly AdminCommand[] = [
       const limit = options.limit === undefined ? DEFAULT_LIMIT : readCount(options.limit, 'limit');
       if (limit > MAX_LIMIT) throw new UsageError(`--limit ${limit} is more than ${MAX_LIMIT}`);
       await withPubsub(async (pubsub) => {
-        const boxes = topics.map((topic) => read(openBox(pubsub, topic), limit));
-        for (const [i, letters] of (await Promise.all(boxes)).entries()) {
+        const lists = topics.map((topic) => withBox(pubsub, topic, (box) => read(box, limit)));
+        for (const [i, letters] of (await Promise.all(lists)).entries()) {
           for (const letter of letters) io.say(lineOf(letter));
           if (letters.length === 0) io.tell(`No dead letter of ${topics[i]}.`);
           if (letters.length >= limit) io.tell(`The list of ${topics[i]} ends after ${limit}.`);
@@ -94,17 +94,13 @@ async function withPubsub(use: (pubsub: Pubsub) => Promise<void>): Promise<void>
   }
 }
 
-/** Looks at up to `limit` letters and puts all of them back. */
+/** Up to `limit` letters. */
 async function read(box: DeadLetterBox, limit: number): Promise<DeadLetter[]> {
   const letters: DeadLetter[] = [];
-  try {
-    while (letters.length < limit) {
-      const page = await box.next(limit - letters.length);
-      if (page.length === 0) break;
-      letters.push(...page);
-    }
-  } finally {
-    await box.putBack();
+  while (letters.length < limit) {
+    const page = await box.next(limit - letters.length);
+    if (page.length === 0) break;
+    letters.push(...page);
   }
   return letters;
 }
@@ -122,8 +118,7 @@ async function work(
   let count = 0;
   for (const topic of topics) {
     if (ids !== null && missing.size === 0) break;
-    const box = openBox(pubsub, topic);
-    try {
+    await withBox(pubsub, topic, async (box) => {
       for (let letters = await box.next(MAX_LIMIT); letters.length > 0; letters = await box.next(MAX_LIMIT)) {
         for (const letter of letters.filter(isWanted)) {
           if ((await act(letter, box)) === 'stays') left += 1;
@@ -134,9 +129,7 @@ async function work(
           throw new CommandError(`Stopped after ${MAX_REPLAYED}: run the same command again to go on.`);
         if (ids !== null && missing.size === 0) break;
       }
-    } finally {
-      await box.putBack();
-    }
+    });
   }
   if (missing.size > 0)
     throw new CommandError(`No dead letter with the id ${[...missing].join(', ')}: nothing was done for it.`);

@@ -7,7 +7,12 @@ import {
   reconcileOrder,
   reconcilePass,
 } from '../../activities/reconcile.ts';
-import { connectTemporal, isTemporalUnavailable, type Temporal } from '../../clients/temporal.ts';
+import {
+  connectTemporal,
+  isTemporalUnavailable,
+  type Temporal,
+  type TemporalSettings,
+} from '../../clients/temporal.ts';
 import { type KeylessConfig, loadConfig, loadKeylessConfig } from '../../config.ts';
 import type { Database } from '../../db/client.ts';
 import { databaseNow } from '../../db/clock.ts';
@@ -16,7 +21,7 @@ import { type OpenOrder, openOrders } from '../../db/reconcile.ts';
 import { createLogger } from '../../logger.ts';
 import { createMetrics } from '../../metrics.ts';
 import { CommandError, type CommandIo, UsageError, withDatabase } from '../command.ts';
-import { loadTemporalSettings } from '../temporal-settings.ts';
+import { withTemporal } from '../temporal-settings.ts';
 import { type AdminCommand, readCount, readOptions, readUuid } from './command-line.ts';
 import { createPatientAsk, withConduit } from './conduit.ts';
 import { compareProvider } from './provider-ledger.ts';
@@ -31,6 +36,7 @@ const PAGE = 1_000;
 const DID: Record<Repair, (id: string) => string> = {
   expired: (id) => `expired   order ${id}: nobody had ended it 30 s after its expiry`,
   started: (id) => `started   order ${id}: it had no run`,
+  replaced: (id) => `replaced  the stuck run of order ${id}, by one that goes on from its row`,
   told: (id) => `told      order ${id}: its run has not noticed what became of its row`,
   ended: (id) => `ended     the stuck run of order ${id}, which has ended itself`,
   hastened: (id) => `hastened  order ${id}: its look-up was overdue`,
@@ -54,9 +60,9 @@ export const reconcileCommands: readonly AdminCommand[] = [
       if (options.hours !== undefined && !isConduitAsked) throw new UsageError('--hours goes with --conduit');
       const hours = options.hours === undefined ? DEFAULT_HOURS : readCount(options.hours, 'hours');
       if (hours > MAX_HOURS) throw new UsageError(`--hours ${hours} is more than ${MAX_HOURS}`);
-      const config = isConduitAsked ? loadConfig(process.env) : loadKeylessConfig(process.env);
+      const config = withTemporal<KeylessConfig>(isConduitAsked ? loadConfig : loadKeylessConfig)(process.env);
       const left = await withDatabase((db) =>
-        withTemporal((temporal) => repair({ db, temporal, config, io }, orderId)),
+        askTemporal(config.temporal, (temporal) => repair({ db, temporal, config, io }, orderId)),
       );
       const apart = isConduitAsked ? await holdAgainstConduit(hours, io) : 0;
       if (left + apart > 0)
@@ -159,8 +165,7 @@ async function holdAgainstConduit(hours: number, io: CommandIo): Promise<number>
   return left;
 }
 
-async function withTemporal<T>(use: (temporal: Temporal) => Promise<T>): Promise<T> {
-  const settings = loadTemporalSettings(process.env);
+async function askTemporal<T>(settings: TemporalSettings, use: (temporal: Temporal) => Promise<T>): Promise<T> {
   const temporal = connectTemporal(settings);
   try {
     // Asked first: else its absence would be told once for every order.

@@ -53,6 +53,24 @@ test('a feed that stays absurd pauses its pair and calls a person once', async (
   expect(lab.rung).toEqual(['page absurd_rate', 'alert rate_suspect']);
 });
 
+test('a worker that dies as it calls a person for an absurd rate has not paused yet: the next one calls', async () => {
+  await lab.order();
+  await tick();
+  await lab.conduit.control.setRate(PAIR, '950');
+  const dying = lab.activitiesWith((real) => real, {
+    bell: {
+      ...lab.bell,
+      page: () => {
+        throw new Error('the worker dies');
+      },
+    },
+  });
+  await expect(dying.tickRateWatch(PAIR, Date.now())).rejects.toThrow('the worker dies');
+  expect(await tick()).toMatchObject({ fault: 'absurd' });
+  expect(lab.rung).toEqual(['page absurd_rate']);
+  expect(await lab.pauses()).toEqual(['pair absurd_rate']);
+});
+
 test('a jump is believed when a second quote agrees, and not when it does not', async () => {
   await lab.order();
   await tick();

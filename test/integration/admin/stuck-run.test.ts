@@ -51,10 +51,26 @@ test('the run of an open order whose task fails again and again is replaced by a
   const old = await runIdOf(order);
   expect(await hasty.describeOrder(order.id)).toBe('stuck');
 
-  expect(await createOrderRuns(hasty, bed.db).startOrder(order.id)).toBe('started');
+  expect(await createOrderRuns(hasty, bed.db).startOrder(order.id)).toBe('replaced');
 
   expect(await hasty.describeOrder(order.id)).toBe('running');
   expect(await runIdOf(order)).not.toBe(old);
+  await leave(order);
+});
+
+test('a run that took the place of a stuck one meanwhile is not replaced itself', async () => {
+  const order = await anOrderThatFails(3);
+  const old = await runIdOf(order);
+  let next = '';
+  const describeOrder: Temporal['describeOrder'] = async (orderId) => {
+    const run = await hasty.describeOrder(orderId);
+    await createOrderRuns(hasty, bed.db).startOrder(orderId);
+    next = await runIdOf(order);
+    return run;
+  };
+  expect(await createOrderRuns({ ...hasty, describeOrder }, bed.db).startOrder(order.id)).toBe('running');
+  expect(next).not.toBe(old);
+  expect(await runIdOf(order)).toBe(next);
   await leave(order);
 });
 
@@ -79,8 +95,18 @@ test('a task that has failed for a moment, or once, leaves its run alone', async
 test('the stuck run of an order that has ended is ended', async () => {
   const order = await anOrderThatFails(3);
   await cancelOrder(bed.db, order.id, 'api', TIMING);
-  await createOrderRuns(hasty, bed.db).endOrder(order.id);
+  const runs = createOrderRuns(hasty, bed.db);
+  expect(await runs.endStuckRun(order.id)).toBe(true);
   expect(await hasty.describeOrder(order.id)).toBe('ended');
   // Once more, when there is nothing left to end.
-  await createOrderRuns(hasty, bed.db).endOrder(order.id);
+  expect(await runs.endStuckRun(order.id)).toBe(false);
+});
+
+test('a run of an ended order that is not stuck any more is left to end by itself', async () => {
+  const order = await anOrderThatFails(3);
+  await createOrderRuns(hasty, bed.db).startOrder(order.id);
+  await cancelOrder(bed.db, order.id, 'api', TIMING);
+  expect(await createOrderRuns(hasty, bed.db).endStuckRun(order.id)).toBe(false);
+  expect(await hasty.describeOrder(order.id)).toBe('running');
+  await leave(order);
 });

@@ -81,7 +81,7 @@ async function post(agent: Agent, port: number, body: object) {
 }
 
 test('asked to end, the process answers what is under way, and does not wait for the connection behind it', async () => {
-  const { child, ended, port } = await startApi();
+  const { child, ended, port, metricsPort } = await startApi();
   const agent = new Agent({ keepAlive: true });
   isAsked = false;
   const answer = post(agent, port, orderBody(user.id));
@@ -93,6 +93,10 @@ test('asked to end, the process answers what is under way, and does not wait for
     socket.destroy();
     return outcome.length === 0;
   });
+  // It lives, and is not ready: who asks before sending it work shall not.
+  const asked = async (page: string) => (await fetch(`http://127.0.0.1:${metricsPort}/health/${page}`)).json();
+  expect(await asked('ready')).toEqual({ status: 'not_ready', failed: ['stopping'] });
+  expect(await asked('live')).toEqual({ status: 'live' });
   const releasedAt = performance.now();
   letGo();
   expect(await answer).toEqual({ status: 503, connection: 'close' });

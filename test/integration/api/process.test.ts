@@ -27,8 +27,8 @@ interface Line {
 }
 
 /** The real process, with a Conduit that is not there. */
-function startApiProcess(env: Record<string, string> = {}) {
-  const script = fileURLToPath(new URL('../../../src/main/api.ts', import.meta.url));
+function startApiProcess(env: Record<string, string> = {}, name = 'api') {
+  const script = fileURLToPath(new URL(`../../../src/main/${name}.ts`, import.meta.url));
   const child = spawn(process.execPath, [script], {
     env: {
       PATH: process.env['PATH'],
@@ -39,6 +39,7 @@ function startApiProcess(env: Record<string, string> = {}) {
       CONDUIT_WEBHOOK_SECRET: 'whsec_5ec7e7',
       API_PORT: '0',
       METRICS_PORT: '0',
+      TEMPORAL_METRICS_PORT: '0',
       ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -144,19 +145,22 @@ test('a sandbox key with the production host refuses to start', async () => {
   expect(wrong.output()).not.toContain(API_KEY);
 });
 
-test.each(['API_PORT', 'METRICS_PORT'])(
-  'a taken %s ends the process with one line that says which, and what to do',
-  async (name) => {
-    const other = createServer().listen(0, '127.0.0.1');
-    await once(other, 'listening');
-    const address = other.address();
-    const port = typeof address === 'object' ? address?.port : 0;
-    const late = startApiProcess({ [name]: String(port) });
-    expect(await late.ended).toBe(1);
-    other.close();
-    expect(late.errors()).toMatch(new RegExp(`^${name}: 127\\.0\\.0\\.1:${port} is taken by another process: .*\n$`));
-  },
-);
+test.each([
+  ['API_PORT', 'api'],
+  ['METRICS_PORT', 'api'],
+  ['TEMPORAL_METRICS_PORT', 'worker'],
+])('a taken %s ends the %s with one line that says which, and what to do', async (name, program) => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const address = other.address();
+  const port = typeof address === 'object' ? address?.port : 0;
+  const late = startApiProcess({ [name]: String(port) }, program);
+  expect(await late.ended).toBe(1);
+  other.close();
+  expect(late.errors()).toMatch(
+    new RegExp(`^${name}: 127\\.0\\.0\\.1:${port} (is taken|cannot be had) .*another port .*\n$`),
+  );
+});
 
 test('a HOST that is not of this machine ends the process with one line', async () => {
   const wrong = startApiProcess({ HOST: '192.0.2.1' });

@@ -154,3 +154,17 @@ test('a request that does not come whole in time is 408', async () => {
     });
   });
 });
+
+test('one who is answered before its body has come, and cannot be told, ends nobody but itself', async () => {
+  const api = await bed.startApi({ answerDeadlineMs: 300, maxConnections: 1 });
+  // The only connection is taken, so that readiness has no answer for two seconds, and what is answered behind it cannot leave.
+  const taken = await api.db.reserve();
+  const ready = 'GET /health/ready HTTP/1.1\r\nHost: a\r\n\r\n';
+  const noBody = 'POST /orders HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n';
+  const untold = say(api.url, ready + noBody, '415 ');
+  // Its deadline is the later one: once it is told, that of the other has passed.
+  const late = await say(api.url, `POST /webhooks/conduit HTTP/1.1\r\n${HEAD}Content-Length: 10\r\n\r\n{`);
+  expect(replyOf(late)).toMatchObject({ status: 408, body: { code: 'request_timeout' } });
+  expect(await untold).toMatch(/^HTTP\/1\.1 503 .*HTTP\/1\.1 415 /s);
+  taken.release();
+});

@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals';
 import type { IncomingMessage, OutgoingMessage } from '../../../src/clients/pubsub.ts';
 import type { Database } from '../../../src/db/client.ts';
 import { attributesToReplay, lineOf, readDeadLetter } from '../../../src/main/admin/dead-letter.ts';
-import { openBox } from '../../../src/main/admin/dead-letter-box.ts';
+import { withBox } from '../../../src/main/admin/dead-letter-box.ts';
 import { replay } from '../../../src/main/admin/dead-letter-replay.ts';
 import { spy } from '../bridge/fakes.ts';
 
@@ -82,32 +82,52 @@ test('a sender cannot write into the terminal, nor pass for us where Pub/Sub say
   expect(attributesToReplay(aLetter({ ...attributes, from: 'test' }))).toEqual({ from: 'test', replayed_from: 'm1' });
 });
 
+/** A topic that gives these pages of letters one after another; to hold them for `failsFor` seconds fails. */
+function topicOf(pages: IncomingMessage[][], failsFor: number | null = null) {
+  const holds: [string[], number][] = [];
+  const pubsub: Parameters<typeof withBox>[0] = {
+    hasSubscription: async () => true,
+    deadLetters: {
+      pull: async () => pages.shift() ?? [],
+      async hold(_topic, messages, seconds) {
+        if (seconds === failsFor) throw new Error(`not held for ${seconds} s`);
+        holds.push([messages.map(({ ackId }) => ackId), seconds]);
+      },
+      acknowledge: async () => {},
+    },
+  };
+  return { pubsub, holds };
+}
+
 test('a letter that comes again while it is held is read once, and put back by its newest delivery', async () => {
   const first = aMessage('m1');
-  const again = { ...first, ackId: 'ack-again' };
-  const other = aMessage('m2');
-  const pages = [[first], [again], [other], []];
-  const holds: [string[], number][] = [];
-  const box = openBox(
-    {
-      hasSubscription: async () => true,
-      deadLetters: {
-        pull: async () => pages.shift() ?? [],
-        hold: async (_topic, messages, seconds) => void holds.push([messages.map(({ ackId }) => ackId), seconds]),
-        acknowledge: async () => {},
-      },
-    },
-    'order-checks',
-  );
+  const { pubsub, holds } = topicOf([[first], [{ ...first, ackId: 'ack-again' }], [aMessage('m2')]]);
   const ids: string[] = [];
-  for (let page = await box.next(1); page.length > 0; page = await box.next(1))
-    ids.push(...page.map(({ message }) => message.id));
+  await withBox(pubsub, 'order-checks', async (box) => {
+    for (let page = await box.next(1); page.length > 0; page = await box.next(1))
+      ids.push(...page.map(({ message }) => message.id));
+  });
   expect(ids).toEqual(['m1', 'm2']);
-  await box.putBack();
   expect(holds).toEqual([
     [['ack-m1'], 60],
     [['ack-again'], 60],
     [['ack-m2'], 60],
     [['ack-again', 'ack-m2'], 0],
   ]);
+});
+
+test('what was pulled and could not be held is put back at once', async () => {
+  const { pubsub, holds } = topicOf([[aMessage('m1'), aMessage('m2')]], 60);
+  await expect(withBox(pubsub, 'order-checks', (box) => box.next(10))).rejects.toThrow('not held for 60 s');
+  expect(holds).toEqual([[['ack-m1', 'ack-m2'], 0]]);
+});
+
+test('a putting back that fails hides nothing that went wrong before it, and is told when nothing did', async () => {
+  const failing = withBox(topicOf([[aMessage('m1')]], 0).pubsub, 'order-checks', async (box) => {
+    await box.next(10);
+    throw new Error('the first');
+  });
+  await expect(failing).rejects.toThrow('the first');
+  const { pubsub } = topicOf([[aMessage('m1')]], 0);
+  await expect(withBox(pubsub, 'order-checks', (box) => box.next(10))).rejects.toThrow('not held for 0 s');
 });

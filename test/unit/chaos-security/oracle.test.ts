@@ -60,7 +60,7 @@ test('what was refused before it was a request has no protections, and ends the 
   expect(faultsOf(401, unauthenticated, [ID, TYPE, ['connection', 'close']])).toHaveLength(1);
 });
 
-test('a 503 says when to come back, and that something is away', () => {
+test('a 503 says when to come back, and that there was no quote: nothing else is away', () => {
   const problem = {
     ...PROBLEM,
     type: 'urn:conduitpay:problem:quote_unavailable',
@@ -72,6 +72,14 @@ test('a 503 says when to come back, and that something is away', () => {
   expect(faultsOf(503, problem, [...HELMET, ID, TYPE, ['retry-after', '0']])).toHaveLength(1);
   const other = { ...problem, type: 'urn:conduitpay:problem:internal_error', code: 'internal_error' };
   expect(faultsOf(503, other, [...HELMET, ID, TYPE, ['retry-after', '2']])).toEqual(['I14 a 503 is internal_error']);
+  const storage = { ...problem, type: 'urn:conduitpay:problem:storage_unavailable', code: 'storage_unavailable' };
+  expect(faultsOf(503, storage, [...HELMET, ID, TYPE, ['retry-after', '2']])).toEqual([
+    'I14 a 503 is storage_unavailable',
+  ]);
+  // What has no body never asks for a quote.
+  expect(faultsOf(503, '', [...HELMET, ID, TYPE, ['retry-after', '2']], { isHead: true })).toEqual([
+    'I14 a 503 is none',
+  ]);
 });
 
 test.each([

@@ -1,6 +1,6 @@
-import { expect, test } from '@jest/globals';
+import { expect, jest, test } from '@jest/globals';
 import type { Database } from '../../../src/db/client.ts';
-import { createMachineClock } from '../../../src/main/machine-clock.ts';
+import { createMachineClock, watchMachineClock } from '../../../src/main/machine-clock.ts';
 import { createMetrics } from '../../../src/metrics.ts';
 import { silent } from '../bridge/fakes.ts';
 
@@ -60,4 +60,21 @@ test('while the database is away nothing is measured, and nothing is blamed on t
   state.isDatabaseAway = true;
   await expect(measure()).rejects.toThrow('away');
   expect((await shown()).alerts).toBe(0);
+});
+
+test('a database that hangs is asked once, and again when it has answered', async () => {
+  jest.useFakeTimers();
+  try {
+    const answers: (() => void)[] = [];
+    const db = (() => new Promise((resolve) => answers.push(() => resolve([{ now: DATABASE_TIME }])))) as unknown;
+    const unwatch = watchMachineClock({ db: db as Database, metrics: createMetrics('api'), log: silent });
+    await jest.advanceTimersByTimeAsync(10 * 60_000);
+    expect(answers).toHaveLength(1);
+    answers[0]?.();
+    await jest.advanceTimersByTimeAsync(15_000);
+    expect(answers).toHaveLength(2);
+    unwatch();
+  } finally {
+    jest.useRealTimers();
+  }
 });

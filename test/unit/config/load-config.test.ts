@@ -132,6 +132,9 @@ test.each([
   ['CONDUIT_ORGANISATION', 'a b'],
   ['MAX_ORDER_AMOUNT', '1.5'],
   ['MAX_ORDER_AMOUNT', '0'],
+  ['PUBSUB_EMULATOR_HOST', 'http://127.0.0.1:8085'],
+  ['PUBSUB_EMULATOR_HOST', '127.0.0.1'],
+  ['PUBSUB_EMULATOR_HOST', ' pubsub:8085'],
 ])('%s=%s is refused', (name, value) => {
   expect(faultsOf({ [name]: value })).toEqual([name]);
 });

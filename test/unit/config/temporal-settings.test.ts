@@ -68,6 +68,36 @@ test('what would lead to another server, or to no TLS, is refused by its name', 
   expect(wrongIn({ TEMPORAL_CONFIG_FILE: toml })).toEqual(['TEMPORAL_CONFIG_FILE']);
 });
 
+test.each([
+  'http://temporal:7233',
+  'dns:///temporal:7233',
+  'temporal',
+  'temporal:',
+  ':7233',
+  'temporal:0',
+  'temporal:65536',
+  'temporal:72333',
+  ' temporal:7233',
+  'temporal :7233',
+  'temporal:7233/',
+  'a:b:7233',
+  '::1:7233',
+  ' ',
+])('"%s" is no address of Temporal', (address) => {
+  expect(wrongIn({ TEMPORAL_ADDRESS: address })).toEqual(['TEMPORAL_ADDRESS']);
+  const toml = file('address.toml', `[profile.default]\naddress = "${address}"\n`);
+  expect(wrongIn({ TEMPORAL_CONFIG_FILE: toml })).toEqual(['TEMPORAL_CONFIG_FILE']);
+  // The variable goes before the file.
+  expect(wrongIn({ TEMPORAL_CONFIG_FILE: toml, TEMPORAL_ADDRESS: 'temporal:7233' })).toEqual([]);
+});
+
+test.each(['temporal:7233', 'temporal_1:1', '127.0.0.1:65535', '[::1]:7233', 'pay.a1b2c.tmprl.cloud:7233'])(
+  '%s is one',
+  (address) => {
+    expect(loadTemporalSettings({ ...HERE, TEMPORAL_ADDRESS: address }).connectionOptions.address).toBe(address);
+  },
+);
+
 test('a start names the faults of all settings at once', () => {
   const load = withTemporal((environment): { port: string } => {
     if (environment['API_PORT'] !== '1') throw new ConfigError('API_PORT: no port');

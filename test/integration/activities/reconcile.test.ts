@@ -1,0 +1,118 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { createOrphans } from '../../../src/activities/orphans.ts';
+import {
+  createReconcile,
+  type PassOptions,
+  type ReconcileDeps,
+  type RunBook,
+  reconcilePass,
+} from '../../../src/activities/reconcile.ts';
+import type { Database } from '../../../src/db/client.ts';
+import { createLogger } from '../../../src/logger.ts';
+import { createMetrics } from '../../../src/metrics.ts';
+import { aWatchedOrder, openTestDb, type TestDb, TIMING } from '../db/support.ts';
+
+jest.setTimeout(40_000);
+
+let bed: TestDb;
+beforeAll(async () => {
+  bed = await openTestDb();
+});
+afterAll(() => bed.stop());
+
+const PAIR = 'USDT.ethereum-USDC.ethereum';
+const metrics = createMetrics('worker');
+const log = createLogger('test', 'silent');
+const bell = { log, recorded() {}, looked() {}, page() {}, alert() {} };
+
+/** A Temporal that takes `ms` to describe a run, and in which every run is as it should be. */
+function runsThatTake(ms: number, over: Partial<RunBook> = {}) {
+  const watched: string[] = [];
+  const runs: RunBook = {
+    startOrder: async () => 'running',
+    signalOrder: async () => 'signalled',
+    endStuckRun: async () => true,
+    describeOrder: () => sleep(ms, 'running' as const),
+    recentlyClosedOrders: async () => [],
+    keepWatching: async (pair) => void watched.push(pair),
+    ...over,
+  };
+  return { runs, watched };
+}
+
+const depsWith = (runs: RunBook, db: Database = bed.db): ReconcileDeps => ({
+  db,
+  timing: TIMING,
+  rateRefreshMs: 60_000,
+  runs,
+  bell,
+  metrics,
+});
+
+function optionsWith(over: Partial<PassOptions> = {}) {
+  const failed: string[] = [];
+  const repaired: string[] = [];
+  const options: PassOptions = {
+    budgetMs: 8_000,
+    toCompare: async () => [],
+    isStanding: false,
+    onRepair: (repair, id) => void repaired.push(`${repair} ${id}`),
+    onFailure: (what) => void failed.push(what),
+    ...over,
+  };
+  return { options, failed, repaired };
+}
+
+/** The database, but for statements that hold `words`: these fail. */
+function failingOn(words: string): Database {
+  return new Proxy(bed.db, {
+    apply(target, self, args: [{ join?: (by: string) => string }]) {
+      if (args[0].join?.('?').includes(words)) return Promise.reject(new Error('away'));
+      return Reflect.apply(target, self, args);
+    },
+  });
+}
+
+test('a Temporal so slow that not every run can be compared keeps no pair unwatched, and the pass does not pass for a whole one', async () => {
+  await aWatchedOrder(bed.db, { pair: PAIR });
+  const { runs, watched } = runsThatTake(1_200);
+  const { options, failed, repaired } = optionsWith({
+    budgetMs: 2_000,
+    toCompare: async () => Array.from({ length: 60 }, () => randomUUID()),
+  });
+  const pass = await reconcilePass(depsWith(runs), options);
+  expect(watched).toEqual([PAIR]);
+  expect(repaired).toEqual([`watched ${PAIR}`]);
+  expect(pass).toMatchObject({ watchers: 1, areAllDone: false });
+  expect(failed).toEqual(['compareOpenRows']);
+});
+
+test('a pass that reached everything is a whole one, though its time is over', async () => {
+  const { runs } = runsThatTake(1_500);
+  const { options, failed } = optionsWith({ budgetMs: 1_400, toCompare: async () => [randomUUID()] });
+  expect(await reconcilePass(depsWith(runs), options)).toMatchObject({ areAllDone: true });
+  expect(failed).toEqual([]);
+});
+
+test('a run that was replaced is told apart from one that was missing', async () => {
+  const [missing, stuck] = [randomUUID(), randomUUID()];
+  const { runs } = runsThatTake(0, {
+    describeOrder: async (id) => (id === stuck ? 'stuck' : 'absent'),
+    startOrder: async (id) => (id === stuck ? 'replaced' : 'started'),
+  });
+  const { options, repaired } = optionsWith({ toCompare: async () => [missing, stuck] });
+  expect(await reconcilePass(depsWith(runs), options)).toMatchObject({ disagreements: 2 });
+  expect(repaired).toEqual(expect.arrayContaining([`started ${missing}`, `replaced ${stuck}`]));
+});
+
+test('a pass that cannot be dated is done all the same', async () => {
+  const db = failingOn('app_now() as now');
+  const { runs } = runsThatTake(0);
+  expect(await createReconcile(depsWith(runs, db)).reconcileOrders()).toMatchObject({ disagreements: 0 });
+  const orphans = createOrphans({ ...depsWith(runs, db) } as unknown as Parameters<typeof createOrphans>[0]);
+  expect(await orphans.listDueOrphans()).toEqual([]);
+  const { values } = await metrics.lastPassSeconds.get();
+  expect(values.filter(({ value }) => value > 0)).toEqual([]);
+});
