@@ -7,7 +7,7 @@ import type { AccountBody, TransactionBody, WebhookBody } from './desk/bodies.ts
 import type { ArmedRule, FaultRuleInput } from './faults/rules.ts';
 import type { FailureSpec } from './faults/twists.ts';
 import type { Sent } from './webhooks/post.ts';
-import type { RequestFilter, SeenRequest } from './wire/requests.ts';
+import type { RequestFilter, RequestPage, SeenRequest } from './wire/requests.ts';
 
 /** A reference may end in `*`, for all that begin so. */
 export type LedgerFilter = { event?: string | string[]; orderId?: string; reference?: string; afterSeq?: number };
@@ -25,9 +25,11 @@ export type SimulatorControl = {
   armFault(...rules: FaultRuleInput[]): Promise<string[]>;
   faults(): Promise<ArmedRule[]>;
   clearFaults(id?: string): Promise<void>;
+  /** Begins the dice of the faults anew: from here on the same rules meet the same calls. */
+  seed(seed: number): Promise<void>;
   /** How many requests came, by operation; times as milliseconds of the machine's clock. */
   requestCounts(filter?: RequestFilter): Promise<Record<string, number>>;
-  /** The requests themselves, the latest 5,000 at most. */
+  /** The requests themselves, in the order in which they came. Throws when the simulator has forgotten some of them. */
   requests(filter?: RequestFilter): Promise<SeenRequest[]>;
   ledger(filter?: LedgerFilter): Promise<Recorded[]>;
   order(order: string): Promise<HeldOrder>;
@@ -72,8 +74,21 @@ function queryOf(fields: Record<string, string | number | undefined>): string {
   return query.toString();
 }
 
-function requestPath({ operation, pair, sinceMs, untilMs }: RequestFilter): string {
-  return `/requests?${queryOf({ operation, pair, since: sinceMs, until: untilMs })}`;
+function requestPath({ operation, pair, sinceMs, untilMs }: RequestFilter, skip?: number): string {
+  return `/requests?${queryOf({ operation, pair, since: sinceMs, until: untilMs, skip })}`;
+}
+
+/** Page by page: whoever counts them must not be shown the latest alone. */
+async function allRequests(ask: Ask, filter: RequestFilter): Promise<SeenRequest[]> {
+  const all: SeenRequest[] = [];
+  for (;;) {
+    const { total, requests, forgottenUntilMs } = await ask<RequestPage>('GET', requestPath(filter, all.length));
+    if (forgottenUntilMs !== null && (filter.sinceMs ?? 0) <= forgottenUntilMs)
+      throw new Error(`the simulator has forgotten the requests until ${new Date(forgottenUntilMs).toISOString()}`);
+    all.push(...requests);
+    if (all.length >= total) return all;
+    if (requests.length === 0) throw new Error(`the simulator shows ${all.length} of ${total} requests`);
+  }
 }
 
 /** `baseUrl` is the simulator's origin, with or without `/v2` or a trailing slash. */
@@ -95,9 +110,10 @@ export function createSimulatorControl(baseUrl: string): SimulatorControl {
     armFault: async (...rules) => (await ask<{ ids: string[] }>('POST', '/faults', rules)).ids,
     faults: async () => (await ask<{ faults: ArmedRule[] }>('GET', '/faults')).faults,
     clearFaults: async (id) => void (await ask('DELETE', id === undefined ? '/faults' : `/faults/${id}`)),
+    seed: async (seed) => void (await ask('PUT', '/seed', { seed })),
     requestCounts: async (filter = {}) =>
       (await ask<{ counts: Record<string, number> }>('GET', requestPath(filter))).counts,
-    requests: async (filter = {}) => (await ask<{ requests: SeenRequest[] }>('GET', requestPath(filter))).requests,
+    requests: (filter = {}) => allRequests(ask, filter),
     async ledger({ event, ...rest } = {}) {
       const query = queryOf({ ...rest, event: event === undefined ? undefined : [event].flat().join() });
       return (await ask<{ entries: Recorded[] }>('GET', `/ledger?${query}`)).entries;

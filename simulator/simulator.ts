@@ -12,7 +12,7 @@ import { createTwins } from './book/twins.ts';
 import { type Clock, createClock } from './core/clock.ts';
 import { createKnobBoard, type KnobBoard, type Knobs } from './core/knobs.ts';
 import type { Log } from './core/log.ts';
-import { createRandom } from './core/random.ts';
+import { createDice } from './core/random.ts';
 import { createRates, type EcbReplay, type RateSpec } from './core/rates.ts';
 import { createDesk } from './desk/desk.ts';
 import { createFaultRules, type FaultRules } from './faults/rules.ts';
@@ -103,7 +103,8 @@ type Running = {
 function assemble(core: Core, options: SimulatorOptions): Running & { endpoints: Endpoints } {
   const { book, clock, knobs, ledger } = core;
   const { log } = options;
-  const random = createRandom(options.seed ?? 1);
+  const dice = createDice(options.seed ?? 1);
+  const random = dice.roll;
   const rules = createFaultRules({ random });
   const rates = createRates({ clock });
   const { endpoints, deliveries } = createWebhooks(core, rules, options);
@@ -138,7 +139,18 @@ function assemble(core: Core, options: SimulatorOptions): Running & { endpoints:
     tools: { sleep, random },
     printer: createPrinter({ clock, knobs, log }),
   });
-  const desk = createDesk({ ...core, rates, rules, requests, orders, settlements, endings, accounts, deliveries });
+  const desk = createDesk({
+    ...core,
+    dice,
+    rates,
+    rules,
+    requests,
+    orders,
+    settlements,
+    endings,
+    accounts,
+    deliveries,
+  });
 
   for (const [pair, spec] of Object.entries(options.rates ?? {})) rates.set(pair, spec);
   rates.replayEcb(options.ecb);

@@ -51,6 +51,14 @@ export async function ensureWebhookEndpoint(
   return endpoint;
 }
 
+/** Has Conduit sign with a new secret, which is returned; the former one is good for a while yet. */
+export async function rotateWebhookSecret(conduit: Conduit, id: string): Promise<string> {
+  const response = await call(conduit, 'POST', `/webhooks/endpoints/${id}/rotate`);
+  const { secret } = (await response.json()) as Partial<WebhookEndpoint>;
+  if (!response.ok || !secret) throw new Error(`Conduit rotated no secret: HTTP ${response.status}`);
+  return secret;
+}
+
 async function isKnown(conduit: Conduit, stored: WebhookEndpoint): Promise<boolean> {
   const response = await call(conduit, 'GET', `/webhooks/endpoints/${stored.id}`);
   const known = (await response.json()) as Partial<WebhookEndpoint>;

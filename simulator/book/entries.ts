@@ -112,7 +112,7 @@ export type OrderFact = {
   by: Actor;
   /** Of a twin, in each of its facts: the order that it repeats. */
   twinOf?: string;
-  /** What is credited in the end, where the order prints more: an amount from which a fee is still to be taken. */
+  /** In each of its facts: what is credited in the end, where the order prints more, from which a fee is still to be taken. */
   arrives?: Money;
 };
 type TransactionFact = { orderId: string; reference?: string; transaction: Transaction };
@@ -156,7 +156,8 @@ export type Entry =
   | { event: 'endpoint.saved'; endpoint: Endpoint }
   | { event: 'endpoint.deleted'; endpointId: string }
   | { event: 'webhook.emitted'; message: WebhookEvent; deliveries: { id: string; endpointId: string }[] }
-  | { event: 'delivery.ended'; deliveryId: string; status: 'succeeded' | 'failed'; attempts: number }
+  /** `swallowed`: a fault let Conduit believe that it was sent, and nobody received it. */
+  | { event: 'delivery.ended'; deliveryId: string; status: 'succeeded' | 'failed'; attempts: number; swallowed?: true }
   | { event: 'control.used'; what: string; with: unknown };
 
 /** `at` is the machine's own time, whatever the simulator's clock is told; `seq` counts from 1 without gaps. */

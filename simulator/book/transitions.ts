@@ -15,7 +15,7 @@ type OrderEvent =
 /** Sends a webhook to whoever listens; part of the same synchronous stretch as the fact it tells of. */
 export type Emit = (type: string, data: Record<string, unknown>) => void;
 
-/** What is said of an order once, when it is made. */
+/** What is known of an order from when it is made, and said with each of its facts. */
 export type Birth = Pick<OrderFact, 'twinOf' | 'arrives'>;
 
 /** The one way by which an order or a transaction changes: the fact goes to the book, and its event to the endpoints. */
@@ -42,9 +42,10 @@ function orderEventData(order: Order): Record<string, unknown> {
 export function createTransitions({ book, knobs, emit }: { book: Book; knobs: KnobBoard; emit: Emit }): Transitions {
   return {
     order(event, order, by, birth = {}) {
-      const mark = present('twinOf', book.orders.get(order.id)?.twinOf);
+      const { twinOf, arrives } = book.orders.get(order.id) ?? birth;
+      const known = { ...present('twinOf', twinOf), ...present('arrives', arrives) };
       const reference = present('reference', order.clientReferenceId);
-      book.record({ event, orderId: order.id, ...reference, ...mark, ...birth, order, by });
+      book.record({ event, orderId: order.id, ...reference, ...known, order, by });
       if (!SILENT.has(event)) emit(event, orderEventData(order));
       return order;
     },

@@ -31,4 +31,5 @@ export const WebhookBody = z.strictObject({
   forge: Forgery.optional(),
   skewSeconds: z.number().int().optional(),
 });
+export const SeedBody = z.strictObject({ seed: z.number().int().min(0) });
 export const ClockBody = z.strictObject({ offsetMs: z.number().int() });

@@ -6,6 +6,7 @@ import type { Orders } from '../book/orders.ts';
 import type { Settlements } from '../book/settlement.ts';
 import type { Clock } from '../core/clock.ts';
 import type { KnobBoard } from '../core/knobs.ts';
+import type { Dice } from '../core/random.ts';
 import type { Rates } from '../core/rates.ts';
 import type { FaultRules } from '../faults/rules.ts';
 import type { Deliveries } from '../webhooks/deliveries.ts';
@@ -16,6 +17,7 @@ export type DeskDeps = {
   ledger: Ledger;
   clock: Clock;
   knobs: KnobBoard;
+  dice: Dice;
   rates: Rates;
   rules: FaultRules;
   requests: RequestLog;

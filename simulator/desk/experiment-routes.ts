@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { EcbReplay } from '../core/rates.ts';
 import { FaultRule } from '../faults/rules.ts';
-import { ClockBody, RatesBody } from './bodies.ts';
+import { ClockBody, RatesBody, SeedBody } from './bodies.ts';
 import { type DeskDeps, DeskError, type DeskRoute } from './desk-route.ts';
 
 function instantOf(query: URLSearchParams, name: string): number | undefined {
@@ -12,8 +12,14 @@ function instantOf(query: URLSearchParams, name: string): number | undefined {
   return atMs;
 }
 
-/** The market, the knobs, the faults, the clock, and what was asked of Conduit so far. */
-export function experimentRoutes({ clock, knobs, rates, rules, requests, settlements }: DeskDeps): DeskRoute[] {
+function countOf(query: URLSearchParams, name: string): number | undefined {
+  const text = query.get(name);
+  if (text !== null && !/^\d+$/.test(text)) throw new DeskError(400, `${name} is not a count`);
+  return text === null ? undefined : Number(text);
+}
+
+/** The market, the knobs, the faults and their dice, the clock, and what was asked of Conduit so far. */
+export function experimentRoutes({ clock, knobs, dice, rates, rules, requests, settlements }: DeskDeps): DeskRoute[] {
   return [
     { method: 'GET', path: '/_sim/rates', run: () => rates.describe() },
     {
@@ -59,6 +65,15 @@ export function experimentRoutes({ clock, knobs, rates, rules, requests, settlem
       run: ({ params }) => ({ cleared: rules.clear(params['id']) ?? true }),
     },
     {
+      method: 'PUT',
+      path: '/_sim/seed',
+      run({ body }) {
+        const { seed } = SeedBody.parse(body);
+        dice.reseed(seed);
+        return { seed };
+      },
+    },
+    {
       method: 'GET',
       path: '/_sim/requests',
       run: ({ query }) =>
@@ -67,6 +82,7 @@ export function experimentRoutes({ clock, knobs, rates, rules, requests, settlem
           pair: query.get('pair') ?? undefined,
           sinceMs: instantOf(query, 'since'),
           untilMs: instantOf(query, 'until'),
+          skip: countOf(query, 'skip'),
         }),
     },
     {

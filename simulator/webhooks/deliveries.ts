@@ -69,7 +69,9 @@ function createAttempt({ book, clock, knobs, poster, log }: DeliveriesDeps, isCl
     const waitMs = endpoint && knobs.get().webhookRetryMs[delivery.attempts];
     if (delivered || waitMs === undefined) {
       const status = delivered ? 'succeeded' : 'failed';
-      book.record({ event: 'delivery.ended', deliveryId: delivery.id, status, attempts: delivery.attempts });
+      const { id: deliveryId, attempts } = delivery;
+      const swallowed = delivered && twist.never === true ? ({ swallowed: true } as const) : {};
+      book.record({ event: 'delivery.ended', deliveryId, status, attempts, ...swallowed });
       return;
     }
     delivery.status = 'pending';

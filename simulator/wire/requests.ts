@@ -20,10 +20,19 @@ export type RequestFilter = {
   untilMs?: number | undefined;
 };
 
+/** How many fit, by operation, and a page of them in the order in which they came. */
+export type RequestPage = {
+  total: number;
+  counts: Record<string, number>;
+  requests: SeenRequest[];
+  /** When the newest came of those that are forgotten by now; null while none is. */
+  forgottenUntilMs: number | null;
+};
+
 export type RequestLog = {
   note(request: SeenRequest): SeenRequest;
-  /** How many came, by operation, and the latest of them. */
-  find(filter: RequestFilter): { total: number; counts: Record<string, number>; requests: SeenRequest[] };
+  /** The latest that fit or, with `skip`, those after so many. */
+  find(filter: RequestFilter & { skip?: number | undefined }): RequestPage;
 };
 
 // A day at one request a second. Older ones are forgotten, so a long run does not fill the memory.
@@ -32,13 +41,17 @@ const SHOWN = 5_000;
 
 export function createRequestLog(): RequestLog {
   let seen: SeenRequest[] = [];
+  let forgottenUntilMs: number | null = null;
   return {
     note(request) {
       seen.push(request);
-      if (seen.length > 2 * REMEMBERED) seen = seen.slice(-REMEMBERED);
+      if (seen.length > 2 * REMEMBERED) {
+        forgottenUntilMs = seen.at(-REMEMBERED - 1)?.atMs ?? null;
+        seen = seen.slice(-REMEMBERED);
+      }
       return request;
     },
-    find({ operation, pair, sinceMs = 0, untilMs = Number.POSITIVE_INFINITY }) {
+    find({ operation, pair, sinceMs = 0, untilMs = Number.POSITIVE_INFINITY, skip }) {
       const found = seen.filter(
         (one) =>
           (operation === undefined || one.operation === operation) &&
@@ -48,7 +61,8 @@ export function createRequestLog(): RequestLog {
       );
       const counts: Record<string, number> = {};
       for (const one of found) counts[one.operation] = (counts[one.operation] ?? 0) + 1;
-      return { total: found.length, counts, requests: found.slice(-SHOWN) };
+      const from = skip ?? Math.max(0, found.length - SHOWN);
+      return { total: found.length, counts, requests: found.slice(from, from + SHOWN), forgottenUntilMs };
     },
   };
 }

@@ -79,6 +79,13 @@ test('an order and a quote can print what arrives before a fee in its asset is t
     await control.setKnobs({ grossAmountsOn: [] });
     await api.execute(body.id);
     await untilStatus(api, body.id, 'succeeded');
+    // An auditor of the claim must not have to know how the order was printed.
+    const facts = await control.ledger({
+      orderId: body.id,
+      event: ['order.created', 'order.claimed', 'order.succeeded'],
+    });
+    const isGross = locked === gross;
+    expect(facts.map((fact) => 'arrives' in fact && fact.arrives?.amount)).toEqual(Array(3).fill(isGross && net));
   }
   const { balances } = (await api.call('GET', `/wallets/${destination}`)).body;
   expect(balances.find(({ available }) => available.code === 'USDC')?.available.amount).toBe('72.617000');

@@ -189,6 +189,17 @@ test('events can be duplicated, withheld, delayed and reordered', async () => {
   await until(() => hook.received.length === 5);
   expect(types(hook.received)).toEqual([...Array(3).fill('order.created'), 'order.succeeded', 'transaction.completed']);
   expect(new Set(hook.received.slice(0, 3).map(({ event }) => event.id)).size).toBe(1);
+  const ledger = await until(async () => {
+    const facts = await control.ledger({ event: ['webhook.emitted', 'delivery.ended'] });
+    return facts.filter(({ event }) => event === 'delivery.ended').length === 4 && facts;
+  });
+  const swallowed = ledger.flatMap((fact) =>
+    fact.event === 'delivery.ended' && fact.swallowed ? [fact.deliveryId] : [],
+  );
+  const told = ledger.filter(
+    (fact) => fact.event === 'webhook.emitted' && swallowed.includes(fact.deliveries[0]?.id ?? ''),
+  );
+  expect(told).toMatchObject([{ message: { type: 'transaction.created' } }]);
 
   await control.armFault({
     match: { operation: 'webhook', eventType: 'order.created', reference: 'late:*' },
