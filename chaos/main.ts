@@ -1,16 +1,18 @@
 // `npm run chaos`: breaks the whole system on purpose and judges it.
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { SetupError } from '../stack/errors.ts';
+import { describeFailure, SetupError } from '../stack/errors.ts';
 import { type FaultTools, prepareFaultTools } from '../stack/fault-tools.ts';
-import { LOCAL_DIR, ROOT } from '../stack/paths.ts';
+import { LOCAL_DIR } from '../stack/paths.ts';
 import { createProgress, seconds } from '../stack/progress.ts';
 import { runMain, untilAskedToStop } from '../stack/shutdown.ts';
 import { runAllBuilds } from './builds/all-builds.ts';
-import { chosen, EXPERIMENTS, grouped } from './experiments/catalogue.ts';
-import { brokenOff, keepResult, type Result, type RunOptions, runExperiments } from './experiments/run-experiment.ts';
+import { chosen, grouped, listing } from './experiments/catalogue.ts';
+import { brokenOff, type RunOptions, runExperiments } from './experiments/run-experiment.ts';
 import { HELP, type Options, readChaosOptions } from './options.ts';
-import { markdownPage, type NotRun, summaryLine, textTable } from './report/table.ts';
+import { publish } from './report/publish.ts';
+import { basisOf, hasPassed, type KeptResult, keepResult, publishedResults, resultsIn } from './report/results.ts';
+import { lineOf, summaryLine, textTable } from './report/table.ts';
 import { type System, startSystem } from './system/system.ts';
 
 /** Set by the first signal. */
@@ -21,15 +23,19 @@ const say = (text: string): void => void process.stdout.write(`${text}\n`);
 async function main(): Promise<number> {
   const options = readChaosOptions();
   if (options.mode === 'help') return tell(HELP);
-  if (options.mode === 'list') return tell(EXPERIMENTS.map(({ id, title }) => `${id}  ${title}`).join('\n'));
+  if (options.mode === 'list') return tell(listing());
   const asked = untilAskedToStop();
   const stops: (() => Promise<void>)[] = [];
-  const ended = await Promise.race([asked, run(options, stops)]);
-  stopping.isAsked = typeof ended === 'number';
-  for (const stop of stops) await stop();
-  if (typeof ended !== 'number') return ended.code;
-  // What is half up would go on: the keeper ends it as soon as we are gone.
-  process.exit(ended);
+  try {
+    const ended = await Promise.race([asked, run(options, stops)]);
+    stopping.isAsked = typeof ended === 'number';
+    await stopAll(stops);
+    if (typeof ended !== 'number') return ended.code;
+    // What is half up would go on: the keeper ends it as soon as we are gone.
+    process.exit(ended);
+  } finally {
+    await stopAll(stops);
+  }
 }
 
 async function run(options: Options, stops: (() => Promise<void>)[]): Promise<{ code: number }> {
@@ -43,52 +49,72 @@ async function run(options: Options, stops: (() => Promise<void>)[]): Promise<{ 
     const start = (build: string | null) => bringUp({ ...options, build: build ?? undefined }, tools, dir, stops);
     return { code: (await runAllBuilds({ options, dir, say, start })) ? 0 : 1 };
   }
+  const basis = basisOf(options);
   const file = join(dir, 'results.jsonl');
-  const results = earlier(file);
+  const results = resultsIn(file, basis);
+  if (options.with) results.push(...publishedResults(options.with, basis));
   const { runnable, notRun } = await chosen(options, tools, dir);
+  const isDone = (id: string, seed: number) => results.some((it) => it.id === id && it.seed === seed && hasPassed(it));
   const todo = options.seeds.flatMap((seed) =>
     grouped(
-      runnable.filter(({ id }) => !results.some((it) => it.id === id && it.seed === seed)),
+      runnable.filter(({ id }) => !isDone(id, seed)),
       options,
     ).map((experiments) => ({ seed, experiments })),
   );
-  if (results.length > 0) say(`${results.length} results of an earlier run are kept; --fresh begins anew.`);
+  if (results.length > 0) say(`${results.length} results of these sources are kept; --fresh begins anew.`);
   const count = todo.reduce((sum, { experiments }) => sum + experiments.length, 0);
-  say(`${count} experiments, seed ${options.seeds.join(', ')}. Evidence: ${dir}`);
+  say(`${count} experiments, seed ${options.seeds.join(', ')}, sources ${basis.sources}. Evidence: ${dir}`);
 
   let system: System | null = null;
   let done = 0;
   for (const { seed, experiments } of todo) {
     system ??= await bringUp(options, tools, dir, stops);
+    const name = experiments.length > 1 ? 'quick' : experiments[0]?.id;
     const runOptions: RunOptions = {
       seed,
       timeScale: options.timeScale,
       isQuick: options.mode === 'quick',
-      dir: join(dir, `${experiments.length > 1 ? 'quick' : experiments[0]?.id}-${seed}`),
+      dir: emptyFolder(join(dir, `${name}-${seed}`)),
+      tell: say,
       ...(options.orders === undefined ? {} : { orders: options.orders }),
     };
     const news = await runExperiments(system, experiments, runOptions).catch((error: unknown) =>
       experiments.map((it) => brokenOff(it, runOptions, error)),
     );
     // Whoever asked us to stop has taken the system away from under it.
-    if (stopping.isAsked) break;
-    for (const result of news) {
+    if (stopping.isAsked) return { code: 1 };
+    for (const result of news.map((it): KeptResult => ({ ...it, basis }))) {
       done += 1;
       results.push(result);
       keepResult(file, result);
       say(lineOf(result, `${done}/${count}`));
     }
     // What a broken law left behind would spoil the next experiment.
-    if (news.some((result) => result.violations.length > 0 || !result.rested)) {
-      await stops.pop()?.();
+    if (!news.every(hasPassed)) {
+      await stopAll(stops);
       system = null;
     }
   }
   say(`\n${textTable(results, notRun)}\n`);
-  publish(options, dir, results, notRun);
+  publish(options, { dir, basis, results, notRun });
   say(`Done in ${seconds(beganAt)}.`);
   say(summaryLine(results));
-  return { code: results.some(({ violations, rested }) => violations.length > 0 || !rested) ? 1 : 0 };
+  // Of nothing nothing follows.
+  return { code: results.length > 0 && results.every(hasPassed) ? 0 : 1 };
+}
+
+/** The evidence of an experiment that was judged is never overwritten: a second try gets a folder beside it. */
+function emptyFolder(base: string, tries = 1): string {
+  const dir = tries === 1 ? base : `${base}.${tries}`;
+  if (existsSync(join(dir, 'verdict.json'))) return emptyFolder(base, tries + 1);
+  rmSync(dir, { recursive: true, force: true });
+  return dir;
+}
+
+/** Stops what was started. What cannot be stopped in good order is told, and keeps nothing else from its end. */
+async function stopAll(stops: (() => Promise<void>)[]): Promise<void> {
+  for (let stop = stops.pop(); stop; stop = stops.pop())
+    await stop().catch((error: unknown) => process.stderr.write(`${describeFailure(error)}\n`));
 }
 
 async function bringUp(
@@ -113,55 +139,6 @@ async function bringUp(
   );
   stops.push(() => system.stop());
   return system;
-}
-
-function lineOf(result: Result, count: string): string {
-  const { id, seed, title, orders, outcomes, faults, violations, recoveryMs, rested, seconds: took } = result;
-  const ends = Object.entries(outcomes).map(([status, number]) => `${number} ${status}`);
-  const mark = violations.length === 0 && rested ? '✓' : '✗';
-  const recovery = recoveryMs === null ? 'not recovered' : `recovered in ${(recoveryMs / 1_000).toFixed(1)} s`;
-  const head = `${mark} ${count} ${id} seed ${seed}: ${title}\n    ${orders} orders (${ends.join(', ')}), ${faults} faults, ${violations.length} violations, ${recovery}, ${took} s`;
-  const shown = violations
-    .slice(0, 8)
-    .map(({ invariant, orderId, text }) => `    ${invariant} ${orderId ?? ''} ${text}`);
-  const where = violations.length > 0 ? [`    evidence: ${result.dir}`] : [];
-  return [head, ...(rested ? [] : ['    it did not come to rest']), ...shown, ...where].join('\n');
-}
-
-/** The JSON beside the evidence, and the page where there is one for such a run. */
-function publish(options: Options, dir: string, results: readonly Result[], notRun: readonly NotRun[]): void {
-  writeFileSync(join(dir, 'results.json'), `${JSON.stringify({ results, notRun }, null, 2)}\n`);
-  const page = pageOf(options, results);
-  if (page) writeFileSync(join(ROOT, 'docs', page.file), markdownPage(results, notRun, page.about));
-}
-
-/** The long run and the one in real time are published. */
-function pageOf(
-  { mode, timeScale, build }: Options,
-  results: readonly Result[],
-): { file: string; about: string } | null {
-  if (build !== undefined) return null;
-  const seeds = Math.max(...results.map(({ seed }) => seed));
-  const ids = results.map(({ id }) => id).join(',');
-  if (mode === 'all')
-    return {
-      file: 'chaos-results.md',
-      about: `\`npm run chaos -- --all --seeds ${seeds}\`, waits divided by ${timeScale}, on two cores.`,
-    };
-  if (mode !== 'only' || timeScale !== 1) return null;
-  return {
-    file: 'chaos-unscaled.md',
-    about: `\`npm run chaos -- --only ${ids} --time-scale 1\`: every wait and outage in real time, on two cores.`,
-  };
-}
-
-function earlier(file: string): Result[] {
-  if (!existsSync(file)) return [];
-  const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean);
-  const results = lines.map((line) => JSON.parse(line) as Result);
-  // What failed is run again; of an experiment that ran twice the later result counts.
-  const newest = new Map(results.map((result) => [`${result.id} ${result.seed}`, result]));
-  return [...newest.values()].filter(({ violations, rested }) => violations.length === 0 && rested);
 }
 
 function tell(text: string): number {

@@ -1,7 +1,8 @@
 import { SetupError } from '../stack/errors.ts';
 import { readOptions } from '../stack/options.ts';
+import { buildOf } from './builds/catalogue.ts';
 
-export const HELP = `npm run chaos -- [--quick | --all | --only F21,F22 | --minutes 10] [--seed 7 | --seeds 3] [--orders 60]
+export const HELP = `npm run chaos -- [--quick | --all | --only F21,F22 | --minutes 10 | --builds] [--seed 7 | --seeds 3] [--orders 60]
 
 Starts the whole system on this machine, every connection through a proxy, and breaks it on purpose while customers use it. When the
 system has come to rest, a judge reads what the customers were told, PostgreSQL, Temporal and the provider's ledger, and holds them
@@ -14,7 +15,9 @@ against the laws. Exit code 0 only when no law was broken and every order came t
   --seed N           which dice (default 1); --seeds N runs the seeds 1 to N one after another
   --orders N         how many orders an experiment has (default 60)
   --time-scale N     how much faster the protocol's waits run (default 10; 1 for real time)
-  --build NAME       runs a deliberately broken build; --builds runs them all and tells which experiment caught each
+  --with FILE        tells the results of another run of the same sources together with these: its results.json
+  --build NAME       runs a deliberately broken build through the experiment that shall catch it, or through those of --only
+  --builds           runs them all, and the product beside them, and tells which experiment caught each
   --list             the experiments and the broken builds
   --help             this text
 
@@ -29,6 +32,8 @@ export type Options = {
   readonly orders: number | undefined;
   readonly timeScale: number;
   readonly build: string | undefined;
+  /** Published results to be told together with these. */
+  readonly with: string | undefined;
   readonly fresh: boolean;
 };
 
@@ -52,6 +57,7 @@ export function readChaosOptions(): Options {
       orders: TEXT,
       'time-scale': TEXT,
       build: TEXT,
+      with: TEXT,
     },
     HELP,
   );
@@ -64,20 +70,30 @@ export function readChaosOptions(): Options {
     ...(given.only === undefined ? [] : ['only' as const]),
     ...(given.minutes === undefined ? [] : ['minutes' as const]),
   ];
+  // A build alone asks for the experiment that shall catch it.
+  if (modes.length === 0 && given.build !== undefined) modes.push('only');
   const [mode = 'help', second] = modes;
   if (second && mode !== 'help') throw new SetupError(`--${mode} and --${second} do not go together\n\n${HELP}`);
+  if (given.seed !== undefined && given.seeds !== undefined)
+    throw new SetupError(`--seed and --seeds do not go together\n\n${HELP}`);
+  if (given.with !== undefined && mode !== 'all') throw new SetupError(`--with goes with --all\n\n${HELP}`);
   const count = wholeNumber('seeds', given.seeds, 1);
   return {
     mode,
-    ids: given.only?.split(',').map((id) => id.trim().toUpperCase()) ?? [],
+    ids: given.only?.split(',').map((id) => id.trim().toUpperCase()) ?? caughtBy(given.build),
     minutes: wholeNumber('minutes', given.minutes, 0),
     seeds:
       given.seeds === undefined ? [wholeNumber('seed', given.seed, 1)] : Array.from({ length: count }, (_, n) => n + 1),
     orders: given.orders === undefined ? undefined : wholeNumber('orders', given.orders, 60),
     timeScale: wholeNumber('time-scale', given['time-scale'], 10),
     build: given.build,
+    with: given.with,
     fresh: given.fresh ?? false,
   };
+}
+
+function caughtBy(build: string | undefined): string[] {
+  return build === undefined ? [] : [buildOf(build).caughtBy];
 }
 
 function wholeNumber(name: string, text: string | undefined, otherwise: number): number {

@@ -15,6 +15,7 @@ export const BUILD_NAMES = [
   'outbox-apart',
   'no-row-is-mine',
   'rate-on-quote',
+  'ageless-permit',
   'deaf-to-429',
   'order-of-anybody',
   'talkative-log',

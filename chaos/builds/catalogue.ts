@@ -5,6 +5,10 @@ import { TRANSFER_BUILDS } from './transfer-builds.ts';
 
 const BUILDS: Readonly<Record<BuildName, Recipe>> = { ...TRANSFER_BUILDS, ...CONDUCT_BUILDS };
 
+export function allBuilds(): Build[] {
+  return Object.keys(BUILDS).map(buildOf);
+}
+
 /** Throws a `SetupError` when there is no such build. */
 export function buildOf(name: string): Build {
   const build = Object.entries(BUILDS).find(([known]) => known === name);

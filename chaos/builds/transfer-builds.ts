@@ -1,6 +1,6 @@
 // Bugs in how money is moved.
 import type { Recipe } from './build.ts';
-import { withFreshKeys } from './fresh-key.ts';
+import { withAgelessPermits, withFreshKeys } from './careless-sends.ts';
 
 const NO_ORDER_EDGES = 'drop trigger if exists order_edge on orders';
 
@@ -155,6 +155,12 @@ export const TRANSFER_BUILDS = {
 }`,
       },
     ],
+  },
+  'ageless-permit': {
+    broken: 'nobody asks how old a permit is when its request leaves',
+    harms: ['I4'],
+    caughtBy: 'B12',
+    wrappers: { conduit: withAgelessPermits },
   },
   'rate-on-quote': {
     broken: 'the rate is judged on the quote, and not again on what Conduit locked',

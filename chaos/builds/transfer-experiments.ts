@@ -1,6 +1,7 @@
 // Situations in which money could be moved wrongly.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Experiment, Stage } from '../experiments/experiment.ts';
+import { expectStruck } from '../experiments/processes.ts';
 import type { PlacedOrder } from '../load/run-load.ts';
 import { ALONE, arm, cancelAll, placeWaiting, untilPast } from './orders-alone.ts';
 
@@ -176,6 +177,30 @@ export const TRANSFER_EXPERIMENTS: readonly Experiment[] = [
       await stage.market.cross();
       stage.note('worse locks');
       await untilPast(stage, orders, ['watching']);
+    },
+  },
+  {
+    id: 'B12',
+    title: 'every worker freezes between a permit to execute and its request, until the order has expired',
+    atRisk: ['I4'],
+    ...ALONE,
+    async run(stage) {
+      const { desk, fleet } = stage.system;
+      const workers = ['worker1', 'worker2'] as const;
+      const orders = await placeWaiting(stage, 3, 14_000);
+      await untilPast(stage, orders, ['accepted']);
+      const expiry = Math.max(...orders.map(({ plan }) => Date.parse(plan.body.expires_at)));
+      const freezeBoth = async () => {
+        const ms = expiry + 1_000 - Date.now();
+        stage.note('freeze of all workers', { ms });
+        for (const name of workers) fleet.freeze(name);
+        await sleep(ms);
+        for (const name of workers) fleet.thaw(name);
+      };
+      desk.arm('S15', freezeBoth, { fits: ({ about }) => about['operation'] === 'execute' });
+      await stage.market.cross();
+      await sleep(expiry + 6_000 - Date.now());
+      expectStruck(stage);
     },
   },
 ];

@@ -32,3 +32,16 @@ export function compare(a: Exact, b: Exact): number {
 }
 
 export const isSame = (a: string, b: string) => compare(exact(a), exact(b)) === 0;
+
+/** At so many places, rounded up; of numbers that are not negative. */
+export function roundedUp({ units, scale }: Exact, places: number): Exact {
+  if (scale <= places) return { units, scale };
+  const step = 10n ** BigInt(scale - places);
+  return { units: (units + step - 1n) / step, scale: places };
+}
+
+/** `a` ÷ `b` at so many places, rounded down; of numbers that are not negative. Throws where `b` is zero. */
+export function quotient(a: Exact, b: Exact, places: number): Exact {
+  const units = (a.units * 10n ** BigInt(places + b.scale)) / (b.units * 10n ** BigInt(a.scale));
+  return { units, scale: places };
+}

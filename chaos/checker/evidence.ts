@@ -1,96 +1,36 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HistoryEntry } from '../evidence/history.ts';
-import type { Fact, Meta, Request, Run } from './witnesses.ts';
-
-/** Rows as they were exported: decimals as text, times in milliseconds. */
-export interface OrderRow {
-  readonly orderId: string;
-  readonly userId: string;
-  readonly status: string;
-  readonly version: number;
-  readonly pair: string;
-  readonly amount: string;
-  readonly targetRate: string;
-  readonly direction: '>=' | '<=';
-  readonly floorRate: string | null;
-  readonly expiresAt: number;
-  readonly idempotencyKey: string;
-  readonly sourceAccount: string;
-  readonly destinationAccount: string;
-  readonly cancelRefusedAt: number | null;
-  readonly createdAt: number;
-  readonly closedAt: number | null;
-}
-export interface AttemptRow {
-  readonly orderId: string;
-  readonly attempt: number;
-  readonly status: string;
-  readonly reference: string;
-  readonly quoteOptionId: string;
-  readonly optionExpiresAt: number;
-  readonly conduitOrderId: string | null;
-  readonly lockedDebit: string | null;
-  readonly lockedRecipient: string | null;
-  readonly lockExpiresAt: number | null;
-  readonly settledDebit: string | null;
-  readonly settledRecipient: string | null;
-  readonly closedBy: 'fence' | 'reading' | null;
-  readonly closedAt: number | null;
-  readonly createdAt: number;
-  readonly orphanUntil: number | null;
-  readonly orphanClosedAt: number | null;
-}
-export interface SendRow {
-  readonly sendId: string;
-  readonly orderId: string;
-  readonly attempt: number;
-  readonly operation: 'create' | 'execute' | 'cancel';
-  readonly idempotencyKey: string;
-  readonly permittedAt: number;
-  readonly outcome: string | null;
-  readonly repliedAt: number | null;
-}
-export interface EventRow {
-  readonly orderId: string;
-  readonly number: number;
-  readonly event: string;
-  readonly status: string;
-  readonly actor: string;
-  readonly occurredAt: number;
-}
-export interface MessageRow {
-  readonly topic: string;
-  readonly payload: { readonly order_id?: string; readonly version?: number; readonly event_id?: string };
-  readonly publishedAt: number | null;
-}
-export interface InboxRow {
-  readonly eventId: string;
-  readonly type: string;
-  readonly orderId: string | null;
-}
-export interface KeyRow {
-  readonly userId: string;
-  readonly key: string;
-  readonly orderId: string;
-}
-export interface ObservationRow {
-  readonly pair: string;
-  readonly observedAt: number;
-}
-/** What a process said of itself at rest, in Prometheus' text. */
-export interface MetricsText {
-  readonly name: string;
-  readonly text: string;
-}
-/** What a process holds open at rest. */
-export interface HandlesRow {
-  readonly name: string;
-  /** Null where the system does not tell. */
-  readonly openFiles: number | null;
-  /** What PostgreSQL counts for all processes of its kind. */
-  readonly sessions: number;
-}
+import {
+  checked,
+  DEAD_LETTER,
+  ENTRIES,
+  FACT,
+  HANDLES,
+  META,
+  METRICS,
+  OTHER_RUNS,
+  REQUEST,
+  RUN,
+  RUN_EVENT,
+  RUNS,
+  TABLES,
+} from './fields.ts';
+import type {
+  AttemptRow,
+  DeadLetterRow,
+  EventRow,
+  HandlesRow,
+  InboxRow,
+  KeyRow,
+  MessageRow,
+  MetricsText,
+  ObservationRow,
+  OrderRow,
+  PauseRow,
+  SendRow,
+} from './rows.ts';
+import type { Fact, Meta, OtherRuns, Request, Run, RunsOfOrder } from './witnesses.ts';
 
 /** The folder of one or several experiments that were judged together, read whole. */
 export interface Evidence {
@@ -105,38 +45,68 @@ export interface Evidence {
   readonly outbox: readonly MessageRow[];
   readonly inbox: readonly InboxRow[];
   readonly observations: readonly ObservationRow[];
+  readonly pauses: readonly PauseRow[];
+  readonly deadLetters: readonly DeadLetterRow[];
   readonly ledger: readonly Fact[];
   readonly requests: readonly Request[];
-  readonly runs: readonly { readonly orderId: string; readonly runs: readonly Run[] }[];
+  readonly runs: readonly RunsOfOrder[];
+  readonly otherRuns: readonly OtherRuns[];
   readonly metrics: readonly MetricsText[];
   readonly handles: readonly HandlesRow[];
 }
 
-/** Throws when a file is missing: what was not written down proves nothing. */
+/** Tables of which nothing is read but whether they hold what they must not. */
+export const SWEPT = ['users', 'api_keys', 'conduit_accounts', 'account_owners', 'rate_baselines', 'provider_gate'];
+
+/** Throws when a file or a field is missing: what was not written down proves nothing. */
 export function readEvidence(dir: string): Evidence {
-  const lines = <T>(name: string): T[] =>
-    readFileSync(join(dir, `${name}.jsonl`), 'utf8')
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => JSON.parse(line) as T);
+  const lines = <T>(name: string, fields: Readonly<Record<string, string>>): T[] =>
+    parsed(dir, name).map((line, index) => checked<T>(`${name}.jsonl, line ${index + 1}`, fields, line));
+  for (const name of SWEPT) parsed(dir, name);
   return {
     dir,
-    meta: JSON.parse(readFileSync(join(dir, 'meta.json'), 'utf8')) as Meta,
-    history: lines('history'),
-    orders: lines('orders'),
-    attempts: lines('transactions'),
-    sends: lines('conduit_sends'),
-    events: lines('order_events'),
-    keys: lines('idempotency_keys'),
-    outbox: lines('outbox'),
-    inbox: lines('inbox'),
-    observations: lines('rate_observations'),
-    ledger: lines('ledger'),
-    requests: lines('requests'),
-    runs: lines('runs'),
-    metrics: lines('metrics'),
-    handles: lines('handles'),
+    meta: checked('meta.json', META, JSON.parse(readFileSync(join(dir, 'meta.json'), 'utf8'))),
+    history: parsed(dir, 'history').map(asEntry),
+    orders: lines('orders', TABLES.orders),
+    attempts: lines('transactions', TABLES.transactions),
+    sends: lines('conduit_sends', TABLES.conduit_sends),
+    events: lines('order_events', TABLES.order_events),
+    keys: lines('idempotency_keys', TABLES.idempotency_keys),
+    outbox: lines('outbox', TABLES.outbox),
+    inbox: lines('inbox', TABLES.inbox),
+    observations: lines('rate_observations', TABLES.rate_observations),
+    pauses: lines('pauses', TABLES.pauses),
+    deadLetters: lines('dead_letters', DEAD_LETTER),
+    ledger: lines('ledger', FACT),
+    requests: lines('requests', REQUEST),
+    runs: lines<RunsOfOrder>('runs', RUNS).map(withWholeRuns),
+    otherRuns: lines<OtherRuns>('other_runs', OTHER_RUNS).map(withWholeRuns),
+    metrics: lines('metrics', METRICS),
+    handles: lines('handles', HANDLES),
   };
+}
+
+function parsed(dir: string, name: string): unknown[] {
+  return readFileSync(join(dir, `${name}.jsonl`), 'utf8')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as unknown);
+}
+
+function asEntry(line: unknown, index: number): HistoryEntry {
+  const where = `history.jsonl, line ${index + 1}`;
+  const { kind } = checked<{ kind: string }>(where, { kind: 'text' }, line);
+  const fields = ENTRIES[kind];
+  if (!fields) throw new Error(`${where}: there is no kind ${kind}`);
+  return checked(where, fields, line);
+}
+
+function withWholeRuns<T extends { readonly runs: readonly Run[] }>(its: T): T {
+  for (const run of its.runs) {
+    const { runId, events } = checked<Run>('a run', RUN, run);
+    for (const event of events) checked(`an event of run ${runId}`, RUN_EVENT, event);
+  }
+  return its;
 }
 
 /** `<order id>:g<n>` is ours; anything else is not. */
@@ -158,3 +128,5 @@ export function groupBy<T>(list: readonly T[], keyOf: (item: T) => string | null
 
 const TERMINAL = new Set(['executed', 'cancelled', 'expired', 'failed']);
 export const isTerminal = (status: string) => TERMINAL.has(status);
+/** A send that is known to have done nothing, by its own reply or because it never left. */
+export const isRefused = ({ outcome }: SendRow) => outcome === 'no_effect' || outcome === 'unsent';

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { type Evidence, readEvidence } from './evidence.ts';
 import { judgeAcceptedOnce } from './laws/acceptance.ts';
 import { judgeAgreement } from './laws/agreement.ts';
+import { judgeAlarms } from './laws/alarms.ts';
+import { judgeAnswers } from './laws/answers.ts';
 import { judgeCancels } from './laws/cancels.ts';
 import { judgeEffort } from './laws/effort.ts';
 import { judgeFindings } from './laws/findings.ts';
@@ -12,10 +14,12 @@ import { judgeNoneLost } from './laws/none-lost.ts';
 import { judgeOnce } from './laws/once.ts';
 import { judgePaths } from './laws/paths.ts';
 import { judgeRecovery } from './laws/recovery.ts';
-import { judgeReplay, judgeRuns } from './laws/runs.ts';
+import { judgeReplay } from './laws/replay.ts';
+import { judgeRuns } from './laws/runs.ts';
 import { judgeSecrecy } from './laws/secrecy.ts';
+import { judgeSubstance } from './laws/substance.ts';
 import { judgeDecimals, judgeTerms } from './laws/terms.ts';
-import { judgeTime } from './laws/time.ts';
+import { countDeliveredLate, judgeTime } from './laws/time.ts';
 import { broken, type Violation } from './verdict.ts';
 
 const LAWS = [
@@ -27,19 +31,24 @@ const LAWS = [
   judgeCancels,
   judgeAcceptedOnce,
   judgeAgreement,
+  judgeAlarms,
   judgeRuns,
   judgePaths,
+  judgeAnswers,
   judgeMessages,
   judgeIsolation,
   judgeReplay,
   judgeEffort,
   judgeRecovery,
+  judgeSubstance,
   judgeSecrecy,
   judgeFindings,
 ];
 
 export interface Verdict {
   readonly statuses: readonly { readonly orderId: string; readonly status: string }[];
+  /** Requests that took effect after the expiry, and that nobody can answer for: the network had kept them for long. */
+  readonly deliveredLate: number;
   readonly violations: readonly Violation[];
 }
 
@@ -47,18 +56,19 @@ export interface Verdict {
 export function judge(dir: string): Verdict {
   const evidence = readEvidence(dir);
   const statuses = evidence.orders.map(({ orderId, status }) => ({ orderId, status }));
-  const verdict = { statuses, violations: LAWS.flatMap((law) => asked(law, evidence)) };
+  const violations = LAWS.flatMap((law) => asked(law, evidence));
+  const verdict = { statuses, deliveredLate: countDeliveredLate(evidence), violations };
   writeFileSync(join(dir, 'verdict.json'), `${JSON.stringify(verdict, null, 2)}\n`);
   return verdict;
 }
 
-/** A law that stumbles over what it is shown has not been kept: unreadable evidence may hide anything. */
+/** A law that stumbles over what it is shown has not been kept: unreadable evidence may hide anything, and proves nothing in particular. */
 function asked(law: (evidence: Evidence) => Violation[], evidence: Evidence): Violation[] {
   try {
     return law(evidence);
   } catch (error) {
     return [
-      broken('I7', null, `${law.name} could not be asked: ${error instanceof Error ? error.message : 'it threw'}`),
+      broken('I14', null, `${law.name} could not be asked: ${error instanceof Error ? error.message : 'it threw'}`),
     ];
   }
 }

@@ -29,12 +29,15 @@ export interface Fact {
   readonly requestId?: string;
   /** Of a second order that a fault made under the reference of a first one. */
   readonly twinOf?: string;
+  /** What is credited in the end, where the order prints more. */
   readonly arrives?: Money;
   readonly order?: HeldOrder;
   readonly options?: readonly { readonly id: string; readonly expiresAt: string }[];
   readonly message?: { readonly id: string; readonly type: string };
   readonly deliveries?: readonly { readonly id: string }[];
   readonly deliveryId?: string;
+  /** Of a delivery that the provider only believes it made. */
+  readonly swallowed?: true;
   /** How a delivery ended; of a reply it is a number. */
   readonly status?: string | number | null;
   /** What was done at the control desk. */
@@ -55,7 +58,8 @@ export interface Request {
 }
 
 export interface RunEvent {
-  readonly eventType?: string;
+  readonly eventTime: string;
+  readonly eventType: string;
   readonly workflowTaskFailedEventAttributes?: {
     readonly cause?: string;
     readonly failure?: { readonly message?: string };
@@ -72,6 +76,17 @@ export interface Run {
   readonly events: readonly RunEvent[];
 }
 
+export interface RunsOfOrder {
+  readonly orderId: string;
+  readonly runs: readonly Run[];
+}
+
+/** Of whatever else ran: watchers, repair, what somebody began by hand. */
+export interface OtherRuns {
+  readonly workflowId: string;
+  readonly runs: readonly Run[];
+}
+
 export interface Meta {
   readonly experiments: readonly string[];
   readonly seed: number;
@@ -80,13 +95,17 @@ export interface Meta {
   readonly httpDeadlineMs: number;
   readonly refreshMs: number;
   /** What the workers may ask of the provider in a second. */
-  readonly callsPerSecond?: number;
+  readonly callsPerSecond: number;
+  /** How far below its target the floor of a `<=` order lies. */
+  readonly maxStopGapBps: number;
+  /** How many orders the experiments were to place. */
+  readonly planned: number;
+  /** Whether the market gives some of them a reason to execute. */
+  readonly mustExecute: boolean;
   readonly beganAt: number;
   readonly healedAt: number;
   readonly rested: boolean;
   readonly recoveryMs: number | null;
   readonly secrets: readonly string[];
   readonly accounts: readonly string[];
-  /** The experiment itself put code in place that could not follow; what counts is that all ended after it. */
-  readonly breaksReplay?: true;
 }

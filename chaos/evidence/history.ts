@@ -15,6 +15,7 @@ export interface ClientOperation {
   /** Null when no answer came. */
   readonly status: number | null;
   readonly code: string | null;
+  /** The order that was asked about, whatever was answered; of a create the one that it was answered with. */
   readonly orderId: string | null;
   /** Of a create: its key, and which body it came with. */
   readonly key?: string;
@@ -23,8 +24,12 @@ export interface ClientOperation {
   readonly replayed?: boolean;
   /** What the answer showed of the order. */
   readonly shown?: { readonly status: string; readonly version: number };
-  /** Of an answer that refuses: all of it. */
+  /** Of an answer that grants what was asked: all of it. */
+  readonly answer?: unknown;
+  /** Of an answer that refuses: all of it, as text where it is no JSON. */
   readonly error?: unknown;
+  /** Of an answer: the header of that name, null where it has none. */
+  readonly retryAfter?: string | null;
 }
 
 /** Something that was done to the system, or undone. */
@@ -37,12 +42,12 @@ export interface FaultNote {
   readonly detail?: Readonly<Record<string, unknown>>;
 }
 
-/** A turn of the run itself: its beginning, the moment all faults were healed, rest. */
+/** A turn of the run itself: its beginning, the end of its faults with all processes up, the moment all faults were healed, rest. */
 export interface Turn {
   readonly kind: 'turn';
   readonly experiment: string;
   readonly at: number;
-  readonly what: 'began' | 'healed' | 'recovered' | 'rested' | 'gave_up';
+  readonly what: 'began' | 'ended' | 'mended' | 'healed' | 'recovered' | 'rested' | 'gave_up';
   readonly detail?: Readonly<Record<string, unknown>>;
 }
 

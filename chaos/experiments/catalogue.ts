@@ -1,7 +1,10 @@
 import { SetupError } from '../../stack/errors.ts';
 import type { FaultTools } from '../../stack/fault-tools.ts';
+import { allBuilds } from '../builds/catalogue.ts';
+import { BUILD_EXPERIMENTS } from '../builds/experiments.ts';
 import type { Options } from '../options.ts';
 import type { NotRun } from '../report/table.ts';
+import { ANSWER_EXPERIMENTS } from './answers.ts';
 import { CLOCK_EXPERIMENTS } from './clocks.ts';
 import { CONTEST_EXPERIMENTS } from './contests.ts';
 import type { Experiment } from './experiment.ts';
@@ -21,6 +24,7 @@ const FAULT_EXPERIMENTS: readonly Experiment[] = [
   ...STORE_EXPERIMENTS,
   ...MESSAGE_EXPERIMENTS,
   ...PROVIDER_EXPERIMENTS,
+  ...ANSWER_EXPERIMENTS,
   ...MARKET_EXPERIMENTS,
   ...CLOCK_EXPERIMENTS,
   ...CONTEST_EXPERIMENTS,
@@ -29,27 +33,10 @@ const FAULT_EXPERIMENTS: readonly Experiment[] = [
 ].toSorted((a, b) => a.id.localeCompare(b.id));
 
 /** What the mix draws from: what is short by itself, and leaves settings of processes alone. */
-const MIXED = [
-  'F01',
-  'F02',
-  'F05',
-  'F06',
-  'F07',
-  'F09',
-  'F10',
-  'F12',
-  'F13',
-  'F14',
-  'F19',
-  'F20',
-  'F21',
-  'F23',
-  'F25',
-  'F26',
-  'F35',
-  'F37',
-  'F38',
-];
+const MIXED =
+  'F01 F02 F03 F05 F06 F07 F09 F10 F12 F13 F14 F16 F18 F19 F20 F21 F23 F24 F25 F26 F28 F35 F37 F38 F41 F42 F46 F47'.split(
+    ' ',
+  );
 const IN_MIX = FAULT_EXPERIMENTS.filter(({ id }) => MIXED.includes(id));
 const MIX_MINUTES = 3;
 
@@ -68,9 +55,24 @@ const WITHOUT_FEATURE: readonly NotRun[] = [
     title: "a customer's webhook is delivered and not marked",
     why: 'there are no webhooks to customers yet',
   },
+  { id: 'amend', title: 'terms change under a cancel and an expiry', why: 'terms cannot be changed yet' },
 ];
 
 const QUICK = ['F12', 'F16', 'F19', 'F20', 'F21', 'F31', 'F40'];
+
+/** What there is to be run, a line each. */
+export function listing(): string {
+  const line = ({ id, title }: Experiment) => `${id.padEnd(4)} ${title}`;
+  return [
+    ...EXPERIMENTS.map(line),
+    '',
+    'In which the broken builds do harm (--only):',
+    ...BUILD_EXPERIMENTS.map(line),
+    '',
+    'Broken builds (--build NAME):',
+    ...allBuilds().map(({ name, caughtBy, broken }) => `${name.padEnd(25)} ${caughtBy.padEnd(4)} ${broken}`),
+  ].join('\n');
+}
 
 /** The experiments that the options ask for, and those among them that this machine lacks something for. */
 export async function chosen(
@@ -79,11 +81,12 @@ export async function chosen(
   dir: string,
 ): Promise<{ runnable: Experiment[]; notRun: NotRun[] }> {
   if (options.mode === 'minutes') return { runnable: [randomMix(options.minutes, IN_MIX)], notRun: [] };
-  const asked = EXPERIMENTS.filter(({ id }) => {
+  const all = options.mode === 'only' ? [...EXPERIMENTS, ...BUILD_EXPERIMENTS] : EXPERIMENTS;
+  const asked = all.filter(({ id }) => {
     if (options.mode === 'only') return options.ids.includes(id);
     return options.mode === 'quick' ? id.startsWith('S') || QUICK.includes(id) : true;
   });
-  const unknown = options.ids.filter((id) => !EXPERIMENTS.some((it) => it.id === id));
+  const unknown = options.ids.filter((id) => !all.some((it) => it.id === id));
   if (unknown.length > 0) throw new SetupError(`there is no experiment ${unknown.join(', ')}; --list names them`);
   const mount = asked.some(({ needs }) => needs?.includes('mount')) ? await canMount(dir) : null;
   const faketime = typeof tools.faketime === 'string' ? null : tools.faketime.lacking;

@@ -5,6 +5,8 @@ import type { ProcessName } from '../system/fleet.ts';
 import type { Experiment, Stage } from './experiment.ts';
 import { restartAll } from './processes.ts';
 
+const SKEW = 'machine_clock_skew_seconds';
+
 /** A process whose time of day follows a file; what counts time without naming it stays right, as on a real machine. */
 function clockOf({ system }: Stage, name: ProcessName) {
   const file = join(system.logDir, `${name}.clock`);
@@ -21,14 +23,28 @@ function clockOf({ system }: Stage, name: ProcessName) {
   };
 }
 
-async function withClock(stage: Stage, name: ProcessName, offsets: readonly string[]): Promise<void> {
+/** What the process itself finds its clock to be off by, in seconds: the first thing that it measures. */
+async function skewOf({ system }: Stage, name: ProcessName): Promise<number> {
+  const line = (await system.fleet.metrics(name)).split('\n').find((it) => it.startsWith(SKEW));
+  return Number(line?.split(' ').at(-1));
+}
+
+async function withClock(
+  stage: Stage,
+  name: ProcessName,
+  offsets: readonly [string, ...string[]],
+  meanwhile: () => Promise<void> = async () => {},
+): Promise<void> {
   const { system, note, sleep, windowMs } = stage;
   const clock = clockOf(stage, name);
-  const [first = '+0', ...jumps] = offsets;
+  const [first, ...jumps] = offsets;
   clock.set(first);
   system.configure(name, clock.env);
   await restartAll(system, [name]);
   note('a clock is wrong', { name, offset: first });
+  const skew = await skewOf(stage, name);
+  stage.struck(Math.abs(skew - Number.parseInt(first, 10)) < 5, `${name} was to be ${first} off, and measures ${skew}`);
+  await meanwhile();
   for (const offset of jumps) {
     await sleep(windowMs / (offsets.length + 1));
     clock.set(offset);
@@ -72,7 +88,12 @@ export const CLOCK_EXPERIMENTS: readonly Experiment[] = [
         const isTaken = status !== null && status < 300;
         expect(isTaken === isGood, 'I15', `a webhook signed ${skewSeconds} s off was answered ${status}`);
       }
-      await withClock(stage, 'api', ['+120s', '-120s']);
+      await withClock(stage, 'api', ['+120s', '-120s'], async () => {
+        // Their age is not judged by this clock.
+        const sent = await system.simulator.sendWebhook({ type: 'order.succeeded', data: {} });
+        const status = 'status' in sent ? sent.status : null;
+        expect(status !== null && status < 300, 'I15', `under a wrong clock a good webhook was answered ${status}`);
+      });
     },
   },
 ];

@@ -90,7 +90,7 @@ export const CONTEST_EXPERIMENTS: readonly Experiment[] = [
     load: NO_LOAD,
     moveMarket: stays,
     async run(stage) {
-      const { market, random, note, isQuick, expect } = stage;
+      const { market, random, note, isQuick, report, struck } = stage;
       const spreads: number[] = [];
       // From an order at Conduit to its execute, as this machine has done it so far: where the next cancels are aimed at.
       const leads: number[] = [];
@@ -119,8 +119,8 @@ export const CONTEST_EXPERIMENTS: readonly Experiment[] = [
       }
       const within50Ms = spreads.filter((ms) => ms <= 50).length;
       const medianMs = spreads.toSorted((a, b) => a - b)[Math.floor(spreads.length / 2)];
-      note('spread achieved', { contested: spreads.length, within50Ms, medianMs });
-      expect(within50Ms > 0, 'I14', 'no cancel came within 50 ms of an execute: nothing was contested');
+      report('distance of cancels from their executes', { contested: spreads.length, within50Ms, medianMs });
+      struck(within50Ms > 0, 'no cancel came within 50 ms of an execute: nothing was contested');
     },
   },
   {
@@ -147,6 +147,7 @@ export const CONTEST_EXPERIMENTS: readonly Experiment[] = [
     id: 'F33',
     title: 'ten cancels of one order at once, at its expiry',
     atRisk: ['I5', 'I8'],
+    executes: false,
     load: NO_LOAD,
     moveMarket: stays,
     async run(stage) {
@@ -171,6 +172,7 @@ export const CONTEST_EXPERIMENTS: readonly Experiment[] = [
     id: 'F34',
     title: 'orders expire at the moment of the crossing; all workers are dead at an expiry',
     atRisk: ['I4', 'I2'],
+    executes: false,
     load: NO_LOAD,
     moveMarket: stays,
     async run(stage) {

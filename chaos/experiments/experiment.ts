@@ -9,7 +9,10 @@ import type { System } from '../system/system.ts';
 /** Where an experiment does its work: the running system, its own dice, and the book in which it notes what it does. */
 export interface Stage {
   readonly system: System;
+  /** Those of the faults. */
   readonly random: Random;
+  /** Those of somebody else, a client for instance. */
+  readonly diceOf: (who: string) => Random;
   readonly market: Market;
   readonly history: History;
   readonly experiment: string;
@@ -28,9 +31,15 @@ export interface Stage {
   readonly asidesEnd: () => Promise<void>;
   /** Something that the judge cannot know must hold: where it does not, it is a violation of `invariant`. */
   readonly expect: (holds: boolean, invariant: Invariant, text: string) => void;
+  /** Something without which nothing was tried. Alone an experiment that tried nothing has failed; among others it had no turn. */
+  readonly struck: (holds: boolean, text: string) => void;
+  /** Tells what was measured, to whoever watches and in the history. */
+  readonly report: (what: string, detail: Readonly<Record<string, unknown>>) => void;
   readonly sleep: (ms: number) => Promise<void>;
   /** Orders that were accepted so far. */
   readonly placed: () => readonly PlacedOrder[];
+  /** How many were to be. */
+  readonly planned: () => number;
   /** Places orders beside the planned ones; they are judged like those. */
   readonly place: (plans: readonly PlannedOrder[]) => Promise<readonly PlacedOrder[]>;
 }
@@ -42,6 +51,8 @@ export interface Experiment {
   readonly atRisk: readonly Invariant[];
   readonly needs?: readonly ('faketime' | 'mount')[];
   readonly load?: Partial<LoadShape>;
+  /** False where the market gives no order a reason to execute. */
+  readonly executes?: false;
   /** Whether histories that no code can follow are part of it; they must end all the same. */
   readonly breaksReplay?: true;
   /** How the market moves; by default it crosses in the middle of the window, and stays. */

@@ -1,4 +1,4 @@
-// Full disks, many orders, and everything at random.
+// Full disks, and many orders.
 import { existsSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runCommand } from '../../stack/run-command.ts';
@@ -6,6 +6,7 @@ import type { Experiment, Stage } from './experiment.ts';
 import { restartAll } from './processes.ts';
 
 const BALLAST_LEAVES = 256 * 1_024;
+const LOGGING = ['api', 'worker1'] as const;
 const MOUNT_TIMEOUT_MS = 60_000;
 
 /** PostgreSQL's data on a small volume of its own, which can be filled. */
@@ -14,24 +15,30 @@ async function onSmallVolume(stage: Stage, work: (fill: () => void, free: () => 
   const home = await postgresDir(stage);
   const aside = `${home}.aside`;
   const run = (command: string, ...args: string[]) => runCommand(command, args, { timeoutMs: MOUNT_TIMEOUT_MS });
-  const ballast = join(home, 'ballast');
+  let free = () => {};
   await services.kill('postgres', 'SIGINT');
   await services.untilEnded('postgres');
   await run('cp', '-a', home, aside);
   const { stdout } = await run('du', '-sm', home);
   const owner = (await run('stat', '-c', '%u:%g', home)).stdout.trim();
+  const giveBack = async () => {
+    await run('umount', '--lazy', home).catch(() => {}); // It is gone when all went well.
+    await run('rm', '-rf', aside);
+  };
+  stage.system.onStop(giveBack);
   await run('mount', '-t', 'tmpfs', '-o', `size=${Number.parseInt(stdout, 10) + 64}m,mode=0700`, 'tmpfs', home);
   try {
     await run('cp', '-a', `${aside}/.`, home);
     await run('chown', owner, home);
     await services.restart('postgres');
-    const fill = () => {
-      const { bavail, bsize } = statfsSync(home);
-      writeFileSync(ballast, Buffer.alloc(Math.max(0, bavail * bsize - BALLAST_LEAVES)));
-    };
-    await work(fill, () => rmSync(ballast, { force: true }));
+    await work(
+      () => {
+        free = fillUp(home, BALLAST_LEAVES);
+      },
+      () => free(),
+    );
   } finally {
-    rmSync(ballast, { force: true });
+    free();
     await services.kill('postgres', 'SIGINT');
     await services.untilEnded('postgres');
     await run('rm', '-rf', aside);
@@ -41,6 +48,43 @@ async function onSmallVolume(stage: Stage, work: (fill: () => void, free: () => 
     await run('mv', aside, home);
     await services.restart('postgres');
   }
+}
+
+/** Two processes log to a volume that is full. They lose words, and nothing else. */
+async function withFullLogs(stage: Stage, ms: number): Promise<void> {
+  const { fleet, logDir } = stage.system;
+  const run = (command: string, ...args: string[]) => runCommand(command, args, { timeoutMs: MOUNT_TIMEOUT_MS });
+  // Lazily: who logs there still holds it.
+  const giveBack = () =>
+    run('umount', '--lazy', logDir).then(
+      () => {},
+      () => {}, // It is gone when all went well.
+    );
+  stage.system.onStop(giveBack);
+  await run('mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', logDir);
+  try {
+    await restartAll(stage.system, LOGGING);
+    const before = LOGGING.map((name) => fleet.pidOf(name));
+    await stage.during(
+      'the volume of the logs is full',
+      ms,
+      () => fillUp(logDir, 0),
+      () => {},
+    );
+    const isAlive = LOGGING.every((name, index) => fleet.pidOf(name) === before[index]);
+    stage.expect(isAlive, 'I14', 'a process ended because its log could not be written');
+  } finally {
+    await giveBack();
+    await restartAll(stage.system, LOGGING);
+  }
+}
+
+/** Leaves so many bytes of a volume free. Returns what takes them back. */
+function fillUp(dir: string, leaveBytes: number): () => void {
+  const ballast = join(dir, 'ballast');
+  const { bavail, bsize } = statfsSync(dir);
+  writeFileSync(ballast, Buffer.alloc(Math.max(0, bavail * bsize - leaveBytes)));
+  return () => rmSync(ballast, { force: true });
 }
 
 /** Where PostgreSQL says that it keeps its data. */
@@ -53,7 +97,7 @@ async function postgresDir({ system }: Stage): Promise<string> {
 export const LIMIT_EXPERIMENTS: readonly Experiment[] = [
   {
     id: 'F43',
-    title: "PostgreSQL's volume is full",
+    title: "PostgreSQL's volume is full, and that of the logs",
     atRisk: ['I2', 'I7'],
     needs: ['mount'],
     load: { windowMs: 24_000 },
@@ -64,12 +108,17 @@ export const LIMIT_EXPERIMENTS: readonly Experiment[] = [
           await stage.during('the volume is full', 4_000, fill, free);
           await stage.sleep(4_000);
         }
+        const refused = stage.history.entries.filter((it) => it.kind === 'operation' && it.status === 503).length;
+        stage.report('answered 503', { refused });
+        stage.struck(refused > 0, 'the volume was never full: nothing was answered 503');
       });
+      await withFullLogs(stage, 4_000);
     },
   },
   {
     id: 'F44',
     title: 'many waiting orders, a worker that caches a hundred, and its restart',
+    executes: false,
     atRisk: ['I14'],
     async run(stage) {
       const { system } = stage;
@@ -85,7 +134,7 @@ export const LIMIT_EXPERIMENTS: readonly Experiment[] = [
       orders: 5_000,
       windowMs: 150_000,
       kinds: { crossing: 100, contested: 0, at_once: 0, expiring: 0, cancelled: 0 },
-      expiresInMs: [240_000, 400_000],
+      expiresInMs: [150_000, 300_000],
       isWatched: false,
     },
     moveMarket: async () => {},

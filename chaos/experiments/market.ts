@@ -1,6 +1,7 @@
 // The market flaps, and the feed lies.
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Experiment } from './experiment.ts';
+import { disarm } from './provider.ts';
 
 const LIES = ['zero', 'negative', 'absurd', 'nan', 'stale', 'swapped', 'swapped_refs'] as const;
 
@@ -27,21 +28,20 @@ export const MARKET_EXPERIMENTS: readonly Experiment[] = [
     title: 'the feed says zero, less than zero, a billion times as much, no number, ten minutes ago, other assets',
     atRisk: ['I3'],
     load: { expiresInMs: [25_000, 45_000] },
-    async run({ system, random, windowMs, sleep, note }) {
-      const { simulator } = system;
+    async run(stage) {
+      const { random, windowMs, sleep } = stage;
+      const { simulator } = stage.system;
       const operation = 'quotes.create' as const;
       // Single quotes first, then feeds that last.
       for (const lie of random.shuffled(LIES)) {
         await simulator.armFault({ match: { operation, nth: random.between(1, 3) }, action: { badRate: lie } });
-        note('one bad quote', { lie });
         await sleep(windowMs / 20);
       }
-      await simulator.clearFaults();
+      await disarm(stage);
       for (const lie of random.shuffled(LIES)) {
         await simulator.armFault({ match: { operation, times: 'always' }, action: { badRate: lie } });
-        note('a bad feed', { lie });
         await sleep(windowMs / 12);
-        await simulator.clearFaults();
+        await disarm(stage);
       }
     },
   },

@@ -4,6 +4,7 @@ import { orderWorkflowId } from '../../src/workflows/messages.ts';
 import { signalService } from '../system/pids.ts';
 import type { Experiment, Stage } from './experiment.ts';
 import { restartAll } from './processes.ts';
+import { disarm } from './provider.ts';
 
 const BRIDGES = ['bridge1', 'bridge2'] as const;
 /** Longer than the bridge leases a message for. */
@@ -47,6 +48,7 @@ const parked = (stage: Stage, topic: string) =>
     return reasons;
   });
 
+const TOPICS = ['order-checks', 'order-changes', 'conduit-events'] as const;
 const MALFORMED = [
   Buffer.from('no json at all {'),
   Buffer.from([0xff, 0xfe, 0x00]),
@@ -92,8 +94,12 @@ export const MESSAGE_EXPERIMENTS: readonly Experiment[] = [
     id: 'F16',
     title: 'every message comes one to five times, shuffled and late',
     atRisk: ['I1', 'I8'],
-    async run({ system, timeScale, windowMs, sleep, note }) {
-      for (const name of BRIDGES) system.configure(name, { CHAOS_SHUFFLE_MS: String(30_000 / timeScale) });
+    async run({ system, timeScale, windowMs, sleep, note, diceOf }) {
+      for (const name of BRIDGES)
+        system.configure(name, {
+          CHAOS_SHUFFLE_MS: String(30_000 / timeScale),
+          CHAOS_SEED: String(diceOf(name).between(0, 2 ** 31)),
+        });
       await restartAll(system, BRIDGES);
       note('messages are shuffled');
       await sleep(windowMs + 4_000);
@@ -107,18 +113,20 @@ export const MESSAGE_EXPERIMENTS: readonly Experiment[] = [
     atRisk: ['I2', 'I11'],
     async run(stage) {
       await stage.sleep(2_000);
-      for (const topic of ['order-checks', 'order-changes', 'conduit-events']) {
+      for (const topic of TOPICS) {
         await publish(stage, topic, ...MALFORMED);
         stage.note('malformed messages', { topic, messages: MALFORMED.length });
       }
       await stage.sleep(5_000);
-      const reasons = await parked(stage, 'order-checks');
-      stage.expect(
-        reasons.length >= 5,
-        'I11',
-        `of ${MALFORMED.length} malformed messages ${reasons.length} were parked: ${reasons.join(', ')}`,
+      await Promise.all(
+        TOPICS.map(async (topic) => {
+          const reasons = await parked(stage, topic);
+          const told = `${topic}: of ${MALFORMED.length} malformed messages ${reasons.length} were parked`;
+          // The broker refuses one for its size; an order that does not exist is no fault of a message about a change.
+          stage.expect(reasons.length >= 4, 'I11', `${told}: ${reasons.join(', ')}`);
+          stage.expect(!reasons.includes('none'), 'I11', `${topic}: a parked message says no reason`);
+        }),
       );
-      stage.expect(!reasons.includes('none'), 'I11', 'a parked message says no reason');
     },
   },
   {
@@ -130,14 +138,17 @@ export const MESSAGE_EXPERIMENTS: readonly Experiment[] = [
       await sleep(windowMs);
       const ended = await system.db<{ orderId: string }[]>`
         select order_id from orders where closed_at is not null order by closed_at desc limit 20`;
+      let gone = 0;
       for (const [index, { orderId }] of ended.entries()) {
         // Half of them lose their run, as after its retention.
-        if (index % 2 === 0) await deleteRun(stage, orderId);
+        const isRunGone = index % 2 === 0 && (await deleteRun(stage, orderId));
         await publish(stage, 'order-checks', { v: 1, order_id: orderId });
         await publish(stage, 'order-changes', { v: 1, order_id: orderId, version: 2, actor: 'api' });
         await publish(stage, 'conduit-events', { v: 1, order_id: orderId, event_id: `evt_${index}` });
-        note('message for an ended order', { orderId, isRunGone: index % 2 === 0 });
+        note('message for an ended order', { orderId, isRunGone });
+        gone += isRunGone ? 1 : 0;
       }
+      stage.struck(gone > 0, 'no run was deleted');
       await sleep(3_000);
     },
   },
@@ -145,7 +156,8 @@ export const MESSAGE_EXPERIMENTS: readonly Experiment[] = [
     id: 'F35',
     title: "Conduit's webhooks come twice, in the wrong order, late, forged, or never",
     atRisk: ['I7', 'I8', 'I15'],
-    async run({ system, timeScale, windowMs, sleep, note }) {
+    async run(stage) {
+      const { system, timeScale, windowMs, sleep } = stage;
       const strike = (probability: number, webhook: object) => ({
         match: { operation: 'webhook' as const, probability, times: 'always' as const },
         action: { webhook },
@@ -153,24 +165,25 @@ export const MESSAGE_EXPERIMENTS: readonly Experiment[] = [
       await system.simulator.armFault(
         strike(0.2, { copies: 4 }),
         strike(0.25, { reorder: true }),
-        strike(0.25, { delayMs: 600_000 / timeScale / 6 }),
+        strike(0.15, { delayMs: 600_000 / timeScale }),
+        strike(0.15, { delayMs: 60_000 / timeScale }),
         strike(0.25, { forge: 'wrong_secret' }),
         strike(0.25, { forge: 'altered_body' }),
         strike(0.25, { forge: 'no_signature' }),
         strike(0.3, { never: true }),
       );
-      note('webhooks astray');
       await sleep(windowMs + 4_000);
+      await disarm(stage);
     },
   },
 ];
 
-async function deleteRun({ system }: Stage, orderId: string): Promise<void> {
+/** False where there was none to be deleted. */
+async function deleteRun({ system }: Stage, orderId: string): Promise<boolean> {
   const { client, call } = system.temporal;
-  await call(() =>
-    client.workflowService.deleteWorkflowExecution({
-      namespace: 'default',
-      workflowExecution: { workflowId: orderWorkflowId(orderId) },
-    }),
-  ).catch(() => {});
+  const workflowExecution = { workflowId: orderWorkflowId(orderId) };
+  return call(() => client.workflowService.deleteWorkflowExecution({ namespace: 'default', workflowExecution })).then(
+    () => true,
+    () => false,
+  );
 }

@@ -1,5 +1,5 @@
 import type { Experiment, Stage } from './experiment.ts';
-import { heal } from './rest.ts';
+import { asShipped, heal } from './rest.ts';
 
 /** A fault that is under way begins no other: what two of them do at once is each one's own experiment. */
 const FAULT_MS = 8_000;
@@ -23,14 +23,18 @@ export function randomMix(minutes: number, among: readonly Experiment[]): Experi
       }
     },
     async run(stage) {
+      const { system } = stage;
       for (const until = Date.now() + windowMs; Date.now() < until; ) {
         const experiment = stage.random.pick(among);
-        stage.note('experiment', { id: experiment.id, title: experiment.title });
-        // The market is the mix's own, and so is the load.
-        const quiet: Stage = { ...stage, windowMs: FAULT_MS, isQuick: true, market: still(stage) };
+        stage.report('now', { id: experiment.id, title: experiment.title });
+        // The market is the mix's own, and so is the load. What finds nobody to strike has its own experiment for that.
+        const quiet: Stage = { ...stage, windowMs: FAULT_MS, isQuick: true, market: still(stage), struck: () => {} };
         await experiment.run(quiet);
         await stage.asidesEnd();
+        await system.desk.settled();
         await heal(stage);
+        await asShipped(system);
+        stage.history.add({ kind: 'turn', experiment: stage.experiment, at: Date.now(), what: 'mended' });
         await stage.sleep(stage.random.between(1_000, 5_000));
       }
     },

@@ -19,13 +19,13 @@ async function openOrders({ system, placed }: Stage, statuses: readonly string[]
 }
 
 /** Back to the run's first completed task, as the Web UI offers it: all that followed happens again. */
-async function reset({ system, note }: Stage, orderId: string): Promise<void> {
+async function reset({ system, note }: Stage, orderId: string): Promise<boolean> {
   const { client, call } = system.temporal;
   const workflowExecution = { workflowId: orderWorkflowId(orderId) };
   const history = await call(() => client.workflow.getHandle(workflowExecution.workflowId).fetchHistory());
   const completed = (history.events ?? []).filter((event) => event.workflowTaskCompletedEventAttributes);
   const first = completed[0]?.eventId;
-  if (!first) return;
+  if (!first) return false;
   await call(() =>
     client.workflowService.resetWorkflowExecution({
       namespace: 'default',
@@ -36,28 +36,34 @@ async function reset({ system, note }: Stage, orderId: string): Promise<void> {
     }),
   );
   note('reset', { orderId });
+  return true;
 }
 
 /** A run that ends meanwhile cannot be reset: that is told, and nothing else comes of it. */
-async function tryToReset(stage: Stage, orderId: string): Promise<void> {
+async function tryToReset(stage: Stage, orderId: string): Promise<boolean> {
   try {
-    await reset(stage, orderId);
+    return await reset(stage, orderId);
   } catch (error) {
     stage.system.tell('reset refused', { orderId, error: error instanceof Error ? error.message : String(error) });
+    return false;
   }
 }
 
-async function meddle(stage: Stage, orderId: string): Promise<void> {
+const ACTS = ['terminate', 'cancel', 'reset'] as const;
+type Act = (typeof ACTS)[number];
+
+/** False where the run has ended, or does not exist yet. */
+async function meddle(stage: Stage, act: Act, orderId: string): Promise<boolean> {
   const handle = stage.system.temporal.client.workflow.getHandle(orderWorkflowId(orderId));
-  const act = stage.random.pick(['terminate', 'cancel', 'reset'] as const);
   try {
     if (act === 'reset') return await reset(stage, orderId);
     await stage.system.temporal.call<unknown>(() =>
       act === 'terminate' ? handle.terminate('chaos') : handle.cancel(),
     );
     stage.note(act, { orderId });
+    return true;
   } catch {
-    // The run has ended, or does not exist yet.
+    return false;
   }
 }
 
@@ -92,6 +98,7 @@ export const OPERATOR_EXPERIMENTS: readonly Experiment[] = [
   {
     id: 'F40',
     title: 'every stored history is replayed on the present code',
+    executes: false,
     atRisk: ['I12'],
     load: { orders: 0, windowMs: 100 },
     async run({ system, note, expect }) {
@@ -116,10 +123,13 @@ export const OPERATOR_EXPERIMENTS: readonly Experiment[] = [
     title: 'runs are reset while their order executes',
     atRisk: ['I1'],
     async run(stage) {
+      let resets = 0;
       for (const until = Date.now() + stage.windowMs + 4_000; Date.now() < until; ) {
-        for (const orderId of (await openOrders(stage, ['executing'])).slice(0, 3)) await tryToReset(stage, orderId);
-        await stage.sleep(400);
+        for (const orderId of (await openOrders(stage, ['executing'])).slice(0, 3))
+          resets += (await tryToReset(stage, orderId)) ? 1 : 0;
+        await stage.sleep(200);
       }
+      stage.struck(resets > 0, 'no run of an executing order was reset');
     },
   },
   {
@@ -127,11 +137,19 @@ export const OPERATOR_EXPERIMENTS: readonly Experiment[] = [
     title: 'runs are terminated, cancelled and reset in every state',
     atRisk: ['I1', 'I2', 'I5', 'I7'],
     async run(stage) {
+      // Each act in each state first; an order is `accepted` for a moment only.
+      const pending = ACTS.flatMap((act) => (['watching', 'executing'] as const).map((status) => ({ act, status })));
+      const states = ['accepted', 'watching', 'executing'] as const;
       for (const until = Date.now() + stage.windowMs + 4_000; Date.now() < until; ) {
-        const orders = await openOrders(stage, ['accepted', 'watching', 'executing']);
-        if (orders.length > 0) await meddle(stage, stage.random.pick(orders));
-        await stage.sleep(stage.random.between(150, 700));
+        const { act, status } = pending[0] ?? { act: stage.random.pick(ACTS), status: stage.random.pick(states) };
+        const orders = await openOrders(stage, [status]);
+        const isDone = orders.length > 0 && (await meddle(stage, act, stage.random.pick(orders)));
+        const tried = pending.shift();
+        // What found nobody is tried again later.
+        if (tried && !isDone) pending.push(tried);
+        await stage.sleep(stage.random.between(100, 400));
       }
+      stage.struck(pending.length === 0, `never done: ${pending.map((it) => `${it.act} ${it.status}`).join(', ')}`);
     },
   },
 ];

@@ -32,8 +32,33 @@ export async function keepUp({ system: { desk, fleet, simulator } }: Stage): Pro
   await simulator.setKnobs(KNOBS);
 }
 
+/** Puts the product's own code and settings back into every process that an experiment gave others. To be called at rest. */
+export async function asShipped(system: System): Promise<void> {
+  const { fleet } = system;
+  const names = system.configured();
+  for (const name of names) system.configure(name);
+  for (const name of names) {
+    await fleet.terminate(name);
+    await fleet.start(name);
+  }
+  if (names.length > 0) await fleet.untilReady(names);
+}
+
+/** Ends what an experiment kept open at the provider. */
+async function releaseHeld({ simulator }: System): Promise<void> {
+  const ledger = await simulator.ledger({
+    event: ['order.claimed', 'order.succeeded', 'order.failed', 'order.cancelled'],
+  });
+  const open = new Set<string>();
+  for (const fact of ledger) {
+    if (fact.event === 'order.claimed') open.add(fact.orderId);
+    else if ('orderId' in fact && fact.orderId !== undefined) open.delete(fact.orderId);
+  }
+  for (const orderId of open) await simulator.holdSettlement(orderId, false);
+}
+
 /** Takes back everything that an experiment may have broken, as its operators would: what is paused by hand is resumed by hand. */
-export async function heal({ system, note }: Stage): Promise<void> {
+export async function heal({ system }: Stage): Promise<void> {
   const { network, simulator, desk, fleet, services, db, env } = system;
   desk.disarm();
   for (const name of PROCESSES) fleet.thaw(name);
@@ -41,12 +66,13 @@ export async function heal({ system, note }: Stage): Promise<void> {
   await network.heal();
   await simulator.clearFaults();
   await simulator.setKnobs(KNOBS);
+  await releaseHeld(system);
   for (const name of PROCESSES) await fleet.start(name);
   const paused = await db<
     { scope: string; reason: string }[]
   >`select scope, reason from pauses where not heals_by_probe`;
   for (const { scope, reason } of paused) {
-    note('an operator resumes', { scope, reason });
+    system.tell('an operator resumes', { scope, reason });
     await runProductCommand('admin', ['resume', '--scope', scope], env);
   }
 }

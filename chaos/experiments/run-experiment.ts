@@ -1,12 +1,14 @@
-import { appendFileSync, mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
+import { seconds } from '../../stack/progress.ts';
 import { judge, outcomesIn, type Verdict } from '../checker/judge.ts';
+import type { Meta } from '../checker/witnesses.ts';
 import { exportEvidence, writeMeta } from '../evidence/export.ts';
 import { type History, openHistory, type Turn } from '../evidence/history.ts';
 import { exportLogs, markLogs } from '../evidence/logs.ts';
 import { EXPIRES_IN_MS, type LoadShape, planOrders } from '../load/plan.ts';
 import type { System } from '../system/system.ts';
 import type { Experiment, Stage } from './experiment.ts';
-import { heal, keepUp, untilRecovered, untilRested } from './rest.ts';
+import { asShipped, heal, keepUp, untilRecovered, untilRested } from './rest.ts';
 import { createStage } from './stage.ts';
 
 export interface Result {
@@ -30,9 +32,14 @@ export interface RunOptions {
   readonly timeScale: number;
   readonly isQuick: boolean;
   readonly orders?: number;
+  /** Told of what takes long, while it does. */
+  readonly tell?: (text: string) => void;
 }
 
 const USUAL_TIME_SCALE = 10;
+const PULSE_MS = 60_000;
+/** How many of an experiment's requests are sent once more at rest, when their orders have ended. */
+const REPEATED_AT_REST = 5;
 const LOAD: LoadShape = { orders: 60, windowMs: 18_000 };
 const QUICK_LOAD: LoadShape = { orders: 24, windowMs: 8_000, expiresInMs: [15_000, 22_000] };
 
@@ -45,35 +52,38 @@ export async function runExperiments(
   experiments: readonly Experiment[],
   options: RunOptions,
 ): Promise<Result[]> {
-  const { seed, dir, timeScale } = options;
-  rmSync(dir, { recursive: true, force: true });
+  const { seed, dir, timeScale, orders } = options;
   mkdirSync(dir, { recursive: true });
   const history = openHistory(dir);
   system.listen((what, detail) => history.add({ kind: 'system', at: Date.now(), what, detail }));
   const beganAt = Date.now();
   const afterSeq = await lastSeq(system);
   const logMark = markLogs(system.fleet.logFiles);
-  let stage: Stage | null = null;
+  const turn = (what: Turn['what'], experiment = experiments.map(({ id }) => id).join('+'), detail = {}) =>
+    history.add({ kind: 'turn', experiment, at: Date.now(), what, detail });
+  const stages: Stage[] = [];
   for (const experiment of experiments) {
-    if (stage) await keepUp(stage);
-    stage = await act(system, experiment, history, options);
+    const stage = await act(system, experiment, history, options);
+    stages.push(stage);
+    if (experiment === experiments.at(-1)) break;
+    await keepUp(stage);
+    turn('ended', experiment.id);
   }
-  if (!stage) return [];
-  await heal(stage);
+  const [last] = stages.slice(-1);
+  if (!last) return [];
+  await heal(last);
   const healedAt = Date.now();
-  const turn = (what: Turn['what'], detail: Record<string, unknown> = {}) =>
-    history.add({ kind: 'turn', experiment: experiments.map(({ id }) => id).join('+'), at: Date.now(), what, detail });
   turn('healed');
   const accepted = acceptedIn(history);
-  const orderIds = [...accepted.keys()];
+  const orderIds = await placedSince(system, beganAt);
   const recoveryMs = await untilRecovered(system, orderIds, healedAt);
-  if (recoveryMs !== null) turn('recovered', { recoveryMs });
+  if (recoveryMs !== null) turn('recovered', undefined, { recoveryMs });
   const rested = await untilRested(system, orderIds, healedAt);
   turn(rested ? 'rested' : 'gave_up');
+  if (rested) for (const stage of stages) await repeatAtRest(stage);
 
   await exportEvidence(system, dir, { orderIds, since: beganAt, afterSeq });
   await exportLogs(dir, system.fleet.logFiles, logMark);
-  const breaksReplay = experiments.some((it) => it.breaksReplay) || undefined;
   const experimentsRun = experiments.map(({ id }) => id);
   await writeMeta(
     dir,
@@ -85,9 +95,11 @@ export async function runExperiments(
       healedAt,
       rested,
       recoveryMs,
-      breaksReplay,
+      planned: stages.reduce((sum, stage) => sum + stage.planned(), 0),
+      mustExecute: orders === undefined && experiments.some(({ executes = true }) => executes),
     }),
   );
+  await asShipped(system);
   const verdict = judge(dir);
   const seconds = Math.round((Date.now() - beganAt) / 1_000 / experiments.length);
   return experiments.map((experiment) => ({
@@ -122,18 +134,31 @@ export function brokenOff({ id, title }: Experiment, { seed, dir }: RunOptions, 
 /** Load, market and faults of one experiment, until all three are done. */
 async function act(system: System, experiment: Experiment, history: History, options: RunOptions): Promise<Stage> {
   const { id, title } = experiment;
-  const { seed, timeScale, isQuick, orders } = options;
+  const { seed, timeScale, isQuick, orders, tell = () => {} } = options;
   const usual = isQuick ? QUICK_LOAD : LOAD;
   const shape = stretched({ ...usual, ...experiment.load, ...(orders === undefined ? {} : { orders }) }, timeScale);
-  const stage = createStage({ system, experiment: id, history, seed, timeScale, isQuick, windowMs: shape.windowMs });
+  const { windowMs } = shape;
+  const stage = createStage({ system, experiment: id, history, seed, timeScale, isQuick, windowMs, tell });
+  tell(`… ${id} seed ${seed}: ${title}`);
+  const beganAt = performance.now();
+  const pulse = setInterval(
+    () => tell(`  … ${id} after ${seconds(beganAt)}: ${stage.placed().length} orders placed`),
+    PULSE_MS,
+  ).unref();
+  await system.simulator.seed(stage.diceOf('simulator').between(0, 2 ** 31));
   await stage.market.away();
   // The api judges an order by a quote that may be an interval old: it shall see this market, not the last experiment's.
   await stage.sleep(1_000 * Number(system.settings['RATE_REFRESH_SECONDS']));
   history.add({ kind: 'turn', experiment: id, at: Date.now(), what: 'began', detail: { seed, title } });
-  const plans = planOrders(shape, system.customers, stage.random, `${id}-${seed}-${Date.now().toString(36)}`);
-  await Promise.all([stage.place(plans), (experiment.moveMarket ?? crossInTheMiddle)(stage), experiment.run(stage)]);
-  await stage.asidesEnd();
-  system.desk.assertStruck();
+  const runId = `${id}-${seed}-${Date.now().toString(36)}`;
+  const plans = planOrders(shape, system.customers, stage.diceOf('plan'), runId);
+  try {
+    await Promise.all([stage.place(plans), (experiment.moveMarket ?? crossInTheMiddle)(stage), experiment.run(stage)]);
+    await stage.asidesEnd();
+    await system.desk.settled();
+  } finally {
+    clearInterval(pulse);
+  }
   return stage;
 }
 
@@ -150,7 +175,10 @@ function shareOf(
   verdict: Verdict,
   { history, accepted, isLast }: { history: History; accepted: ReadonlyMap<string, string>; isLast: boolean },
 ): Pick<Result, 'id' | 'title' | 'orders' | 'outcomes' | 'violations' | 'faults'> {
-  const isOurs = (orderId: string | null) => (orderId === null ? isLast : (accepted.get(orderId) ?? id) === id);
+  const isOurs = (orderId: string | null) => {
+    const owner = orderId === null ? undefined : accepted.get(orderId);
+    return owner === undefined ? isLast : owner === id;
+  };
   const statuses = verdict.statuses.filter(({ orderId }) => accepted.get(orderId) === id);
   return {
     id,
@@ -171,6 +199,19 @@ async function crossInTheMiddle({ market, sleep, windowMs }: Stage): Promise<voi
   await market.cross();
 }
 
+/** All orders there are since, whether or not anybody was told of them. */
+async function placedSince({ db }: System, since: number): Promise<string[]> {
+  const rows = await db<{ orderId: string }[]>`
+    select order_id from orders where created_at >= ${db.typed.instant(since)}`;
+  return rows.map(({ orderId }) => orderId);
+}
+
+/** A key keeps its order for as long as that is stored: long past its expiry, too. */
+async function repeatAtRest({ diceOf, placed }: Stage): Promise<void> {
+  const some = diceOf('at rest').shuffled(placed()).slice(0, REPEATED_AT_REST);
+  for (const { calls, plan } of some) await calls.create(plan.body);
+}
+
 /** The orders that were answered 201 or 200, each with the experiment that placed it. */
 function acceptedIn(history: History): Map<string, string> {
   const accepted = new Map<string, string>();
@@ -181,19 +222,27 @@ function acceptedIn(history: History): Map<string, string> {
   return accepted;
 }
 
-function metaOf(system: System, turn: Record<string, unknown> & { timeScale: number }) {
+type Settled =
+  | 'sendMarginMs'
+  | 'httpDeadlineMs'
+  | 'refreshMs'
+  | 'callsPerSecond'
+  | 'maxStopGapBps'
+  | 'secrets'
+  | 'accounts';
+/** What the product takes where nothing else is set. */
+const MAX_STOP_GAP_BPS = '500';
+
+function metaOf(system: System, turn: Omit<Meta, Settled>): Meta {
   const { settings, customers, secrets } = system;
   return {
     ...turn,
     sendMarginMs: Number(settings['SEND_MARGIN_SECONDS']) * 1_000,
     httpDeadlineMs: 10_000 / turn.timeScale,
     refreshMs: Number(settings['RATE_REFRESH_SECONDS']) * 1_000,
+    callsPerSecond: Number(settings['CONDUIT_CALLS_PER_SECOND']),
+    maxStopGapBps: Number(settings['MAX_STOP_GAP_BPS'] ?? MAX_STOP_GAP_BPS),
     secrets,
     accounts: customers.flatMap(({ accounts }) => Object.values(accounts)),
   };
-}
-
-/** One line a result, so that a run that was interrupted goes on after the last of them. */
-export function keepResult(file: string, result: Result): void {
-  appendFileSync(file, `${JSON.stringify(result)}\n`);
 }

@@ -1,5 +1,6 @@
 // A process is struck exactly between two steps that belong together.
 import { orderWorkflowId } from '../../src/workflows/messages.ts';
+import { orderOf } from '../checker/evidence.ts';
 import type { Passing, Seam } from '../system/desk.ts';
 import type { ProcessName } from '../system/fleet.ts';
 import type { System } from '../system/system.ts';
@@ -12,6 +13,8 @@ const LOAD = {
   kinds: { expiring: 0, cancelled: 1, at_once: 30, crossing: 30, contested: 30 },
   expiresInMs: [14_000, 18_000] as const,
 };
+/** Of those that are struck at several steps of an attempt, one after another. */
+const LONGER = { ...LOAD, expiresInMs: [22_000, 28_000] as const };
 
 type Hit = (stage: Stage, passing: Passing) => Promise<void>;
 
@@ -22,12 +25,16 @@ const kill: Hit = async ({ system, random, note }, { process, seam, about }) => 
   await system.fleet.crash(process as ProcessName, downMs);
 };
 
+/** Its request is old when it wakes: its customer has tried to cancel, and after the longer freeze the order has expired. */
 const freeze =
-  (...durations: number[]): Hit =>
-  async ({ system, random, note, sleep }, { process, seam, about }) => {
-    const ms = random.pick(durations);
+  (ms: number): Hit =>
+  async (stage, { process, seam, about }) => {
+    const { system, note, sleep } = stage;
     note('freeze at seam', { seam, process, ms, ...about });
     system.fleet.freeze(process as ProcessName);
+    const orderId = orderOf(about['reference']) ?? '';
+    const order = stage.placed().find((it) => it.orderId === orderId);
+    if (stage.random.chance(0.5)) await order?.calls.cancel(orderId);
     await sleep(ms);
     system.fleet.thaw(process as ProcessName);
   };
@@ -60,54 +67,124 @@ async function signalCancel({ temporal }: System, orderId: string): Promise<void
     .catch(() => {});
 }
 
-function seam(id: Seam, title: string, hit: Hit, atRisk: Experiment['atRisk'], times = 2): Experiment {
+/** What happens to one of those who come to a seam: to the first for whom `about` says this. */
+interface Strike {
+  readonly hit: Hit;
+  readonly about?: Readonly<Record<string, string>>;
+  /** Whether those before it must have fallen: an order comes to the one step before it comes to the other. */
+  readonly isLater?: true;
+}
+
+const each = (hit: Hit, name: string, ...values: readonly string[]): Strike[] =>
+  values.map((value) => ({ hit, about: { [name]: value } }));
+
+const fits =
+  (wanted: Readonly<Record<string, string>> = {}) =>
+  ({ about }: Passing): boolean =>
+    Object.entries(wanted).every(([name, value]) => about[name]?.startsWith(value));
+
+/** A worker that died holds its runs for ten seconds: what comes after that is to be struck, too. */
+const STRUCK_WITHIN_MS = 22_000;
+
+/** Each strike falls once, so that one that comes early takes no other's place. */
+function seam(
+  id: Seam,
+  title: string,
+  atRisk: Experiment['atRisk'],
+  strikes: readonly Strike[],
+  load: Experiment['load'] = LOAD,
+): Experiment {
   return {
     id,
     title,
     atRisk,
-    load: LOAD,
+    // Of so few orders whose workers die or freeze there may be none for which it was not too late.
+    executes: false,
+    load,
     async run(stage) {
-      let hits = 0;
-      stage.system.desk.arm(
-        id,
-        async (passing) => {
-          hits += 1;
-          await hit(stage, passing);
-        },
-        { times },
-      );
-      for (let waitedMs = 0; hits < times && waitedMs < 12_000; waitedMs += 100) await stage.sleep(100);
-      stage.expect(hits > 0, 'I14', `nothing came to seam ${id}: it was not tried`);
+      const missing = new Set(strikes);
+      for (const strike of strikes) {
+        const struck = async (passing: Passing) => {
+          missing.delete(strike);
+          await strike.hit(stage, passing);
+        };
+        const earlier = strike.isLater ? strikes.slice(0, strikes.indexOf(strike)) : [];
+        const isDue = fits(strike.about);
+        stage.system.desk.arm(id, struck, {
+          fits: (passing) => isDue(passing) && !earlier.some((it) => missing.has(it)),
+        });
+      }
+      for (let waitedMs = 0; missing.size > 0 && waitedMs < STRUCK_WITHIN_MS; waitedMs += 100) await stage.sleep(100);
+      for (const { about = {} } of missing)
+        stage.struck(false, `nothing came to seam ${id} as ${JSON.stringify(about)}: that was not tried`);
     },
   };
 }
 
+const later = (strike: Strike): Strike => ({ ...strike, isLater: true });
+const twice = (hit: Hit): Strike[] => [{ hit }, { hit }];
+const TOPICS = ['order-checks', 'order-changes', 'conduit-events'];
+
 export const SEAM_EXPERIMENTS: readonly Experiment[] = [
-  seam('S1', 'api dies between the inserts of an order and their commit', kill, ['I2', 'I6']),
-  seam('S2', 'api dies between the commit of an order and its 201', kill, ['I6', 'I2']),
-  seam('S3', 'relay dies between a publish and its mark', kill, ['I2', 'I13'], 3),
-  seam('S4', 'bridge dies between a started run and the acknowledgement', kill, ['I1', 'I2'], 3),
-  seam('S5', 'worker dies between an attempt and its create', kill, ['I1', 'I2']),
-  seam('S6', 'worker dies when Conduit has the create, before the reply', killOnceReceived('order.created'), [
-    'I1',
-    'I7',
-  ]),
-  seam('S7', 'worker dies between the reply to a create and its record', kill, ['I1', 'I7']),
-  seam('S8', 'worker dies when Conduit has the execute, before the reply', killOnceReceived('order.claimed'), [
-    'I1',
-    'I7',
-  ]),
-  seam('S9', 'worker dies between the reply to an execute and its record', kill, ['I1', 'I7']),
-  seam('S10', 'worker dies between the end of an activity and the word of it', kill, ['I1', 'I2']),
-  seam('S11', 'worker dies between a changed row and its event', kill, ['I11', 'I7']),
-  seam('S12', 'api dies between a stored webhook and its 200', kill, ['I7', 'I11']),
-  seam('S13', 'api or bridge dies between a cancel, its answer and its signal', kill, ['I5', 'I2']),
+  seam('S1', 'api dies between the inserts of an order and their commit', ['I2', 'I6'], twice(kill)),
+  seam('S2', 'api dies between the commit of an order and its 201', ['I6', 'I2'], twice(kill)),
+  seam('S3', 'relay dies between a publish and its mark', ['I2', 'I13'], each(kill, 'topic', ...TOPICS)),
+  seam(
+    'S4',
+    'bridge dies between a started or signalled run and the acknowledgement',
+    ['I1', 'I2'],
+    each(kill, 'topic', ...TOPICS),
+  ),
+  seam('S5', 'worker dies between an attempt and its create', ['I1', 'I2'], twice(kill)),
+  seam(
+    'S6',
+    'worker dies when Conduit has the create, before the reply',
+    ['I1', 'I7'],
+    twice(killOnceReceived('order.created')),
+  ),
+  seam('S7', 'worker dies between the reply to a create and its record', ['I1', 'I7'], twice(kill)),
+  seam(
+    'S8',
+    'worker dies when Conduit has the execute, before the reply',
+    ['I1', 'I7'],
+    twice(killOnceReceived('order.claimed')),
+  ),
+  seam('S9', 'worker dies between the reply to an execute and its record', ['I1', 'I7'], twice(kill)),
+  seam(
+    'S10',
+    'worker dies between the end of an activity and the word of it',
+    ['I1', 'I2'],
+    each(kill, 'operation', 'create', 'execute', 'look_up'),
+    LONGER,
+  ),
+  seam(
+    'S11',
+    'worker dies between a changed row and its event',
+    ['I11', 'I7'],
+    each(kill, 'event', 'execute_permitted', 'executed'),
+  ),
+  seam('S12', 'api dies between a stored webhook and its 200', ['I7', 'I11'], twice(kill)),
+  seam(
+    'S13',
+    'api or bridge dies between a cancel, its answer and its signal',
+    ['I5', 'I2'],
+    [...each(kill, 'at', 'committed'), ...each(kill, 'signal', 'orderChanged', 'orderChanged')],
+  ),
   seam(
     'S15',
     'worker freezes between a permit and the first byte of its send',
-    freeze(3_000, 8_000),
     ['I4', 'I5', 'I1'],
-    3,
+    [
+      ...[3_000, 20_000].flatMap((ms) => each(freeze(ms), 'operation', 'execute')),
+      // By then both workers are frozen, or have been: who creates now is the one that woke.
+      ...[3_000, 20_000].flatMap((ms) => each(freeze(ms), 'operation', 'create')).map(later),
+    ],
+    LONGER,
   ),
-  seam('S16', 'a cancel comes between a record and the word of it', cancelMeanwhile, ['I5', 'I1'], 4),
+  seam(
+    'S16',
+    'a cancel comes between a record and the word of it',
+    ['I5', 'I1'],
+    each(cancelMeanwhile, 'recorded', 'watch ', 'watch ', 'adopt_created ', 'adopt_created ', 'complete '),
+  ),
 ];

@@ -6,17 +6,27 @@ import type { Stage } from './experiment.ts';
 
 /** The stage of one experiment: whatever is done on it is noted under its name. */
 export function createStage(
-  given: Pick<Stage, 'system' | 'experiment' | 'history' | 'timeScale' | 'isQuick' | 'windowMs'> & { seed: number },
+  given: Pick<Stage, 'system' | 'experiment' | 'history' | 'timeScale' | 'isQuick' | 'windowMs'> & {
+    seed: number;
+    tell: (text: string) => void;
+  },
 ): Stage {
-  const { system, experiment, history, seed } = given;
-  const random = randomFrom(`${experiment}:${seed}`);
+  const { system, experiment, history, seed, tell } = given;
+  // Dice of their own for each that throws them, or what one draws would hang on when another one does.
+  const diceOf = (who: string) => randomFrom(`${experiment}:${seed}:${who}`);
+  let placings = 0;
+  let planned = 0;
   const placed: PlacedOrder[] = [];
   const asides: Promise<unknown>[] = [];
   const note = (what: string, phase: 'begin' | 'end' | 'once', detail?: Readonly<Record<string, unknown>>) =>
     history.add({ kind: 'fault', experiment, at: Date.now(), what, phase, ...(detail ? { detail } : {}) });
+  const expect: Stage['expect'] = (holds, invariant, text) => {
+    if (!holds) history.add({ kind: 'finding', experiment, at: Date.now(), invariant, text: `${experiment}: ${text}` });
+  };
   return {
     ...given,
-    random,
+    random: diceOf('faults'),
+    diceOf,
     market: createMarket(system.simulator),
     note: (what, detail) => note(what, 'once', detail),
     async during(what, ms, begin, end) {
@@ -34,18 +44,32 @@ export function createStage(
     async asidesEnd() {
       await Promise.all(asides);
     },
-    expect(holds, invariant, text) {
-      if (!holds) history.add({ kind: 'finding', experiment, at: Date.now(), invariant, text });
+    expect,
+    struck: (holds, text) => expect(holds, 'I14', text),
+    report(what, detail) {
+      history.add({ kind: 'system', at: Date.now(), what, detail });
+      tell(`  … ${experiment} ${what}: ${JSON.stringify(detail)}`);
     },
     sleep: (ms) => sleep(ms),
     placed: () => placed,
+    planned: () => planned,
     async place(plans) {
-      const those = await runLoad(
-        { apiUrl: system.apiUrl, experiment, history, customers: system.customers, random, windowMs: given.windowMs },
+      placings += 1;
+      planned += plans.length;
+      const load = `${experiment}-${placings}`;
+      return runLoad(
+        {
+          apiUrl: system.apiUrl,
+          experiment,
+          load,
+          history,
+          customers: system.customers,
+          diceOf,
+          windowMs: given.windowMs,
+        },
         plans,
         (order) => void placed.push(order),
       );
-      return those;
     },
   };
 }

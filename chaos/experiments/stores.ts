@@ -3,9 +3,12 @@ import { Redis } from 'ioredis';
 import { planOrders } from '../load/plan.ts';
 import { signalService } from '../system/pids.ts';
 import type { Experiment, Stage } from './experiment.ts';
-import { restartAll } from './processes.ts';
+import { expectStruck, restartAll } from './processes.ts';
 
 const DATABASE_LINKS = ['api>postgres', 'worker1>postgres', 'worker2>postgres', 'bridge1>postgres', 'bridge2>postgres'];
+
+/** Longer than a lock is waited for. */
+const HELD_MS = 3_000;
 
 async function killPostgres({ system, sleep }: Stage, downMs: number): Promise<void> {
   await signalService(system.services, 'postgres', 'SIGKILL');
@@ -26,6 +29,7 @@ export const STORE_EXPERIMENTS: readonly Experiment[] = [
   {
     id: 'F08',
     title: 'Temporal is killed in mid-flight: for a moment, a minute, ten minutes',
+    executes: false,
     atRisk: ['I2', 'I4', 'I5'],
     async run({ system, timeScale, sleep, during }) {
       for (const downMs of [0, 60_000, 600_000]) {
@@ -88,6 +92,7 @@ export const STORE_EXPERIMENTS: readonly Experiment[] = [
           },
         );
       }
+      expectStruck(stage);
     },
   },
   {
@@ -101,7 +106,17 @@ export const STORE_EXPERIMENTS: readonly Experiment[] = [
       await restartAll(system, ['api']);
       note('two connections, 200 requests at once');
       const shape = { orders: 200, windowMs: 0, kinds: { crossing: 0, contested: 0, expiring: 30, at_once: 1 } };
-      await place(planOrders(shape, system.customers, random, `${experiment}-burst-${Date.now().toString(36)}`));
+      const runId = `${experiment}-burst-${Date.now().toString(36)}`;
+      // While this lasts each of them waits for its connection: a lock that an operator's session holds.
+      const hold = system.db.begin(async (tx) => {
+        await tx`lock table idempotency_keys in access exclusive mode`;
+        // In a statement: a session that does nothing in its transaction is ended sooner.
+        await tx`select pg_sleep(${HELD_MS / 1_000})`;
+      });
+      await Promise.all([hold, place(planOrders(shape, system.customers, random, runId))]);
+      const refused = stage.history.entries.filter((it) => it.kind === 'operation' && it.status === 503).length;
+      stage.report('answered 503', { refused });
+      stage.struck(refused > 0, 'the pool was never exhausted: nothing was answered 503');
       system.configure('api');
       await restartAll(system, ['api']);
     },

@@ -51,10 +51,12 @@ export function callsOf(
     orderId,
   }: Asked): Promise<ClientOperation> {
     const beganAt = Date.now();
-    const answer = await answerTo(`${apiUrl}${path}`, method, customer.apiKey, body);
-    const { status, text, replayed } = answer;
-    const shown = parsed(text);
-    const isOrder = status !== null && status < 300 && typeof shown['order_id'] === 'string' && 'version' in shown;
+    const reply = await answerTo(`${apiUrl}${path}`, method, customer.apiKey, body);
+    const { status, text, replayed, retryAfter } = reply;
+    const said = parsed(text);
+    const shown = typeof said === 'object' && said !== null ? (said as Record<string, unknown>) : {};
+    const isGranted = status !== null && status < 300;
+    const isOrder = isGranted && typeof shown['order_id'] === 'string' && 'version' in shown;
     const entry: ClientOperation = {
       kind: 'operation',
       experiment,
@@ -65,11 +67,12 @@ export function callsOf(
       beganAt,
       endedAt: Date.now(),
       status,
-      code: typeof shown['code'] === 'string' ? shown['code'] : answer.fault,
-      orderId: isOrder ? String(shown['order_id']) : (orderId ?? null),
+      code: typeof shown['code'] === 'string' ? shown['code'] : reply.fault,
+      // Of a read what was asked for: another order in its answer is for the judge to see.
+      orderId: orderId ?? (isOrder ? String(shown['order_id']) : null),
       ...(body ? { key: body.idempotency_key, bodyNumber: bodyNumber ?? 0, request: { ...body }, replayed } : {}),
       ...(isOrder ? { shown: { status: String(shown['status']), version: Number(shown['version']) } } : {}),
-      ...(status !== null && status >= 400 ? { error: shown } : {}),
+      ...(status === null ? {} : { retryAfter, ...(isGranted ? { answer: said } : { error: said }) }),
     };
     history.add(entry);
     return entry;
@@ -97,6 +100,8 @@ interface Answer {
   readonly status: number | null;
   readonly text: string;
   readonly replayed: boolean;
+  readonly retryAfter: string | null;
+  /** Why there was no answer. */
   readonly fault: string | null;
 }
 
@@ -108,19 +113,22 @@ async function answerTo(url: string, method: string, apiKey: string, body?: Orde
       signal: AbortSignal.timeout(ANSWER_DEADLINE_MS),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    const text = await reply.text();
-    return { status: reply.status, text, replayed: reply.headers.get('idempotency-replayed') === 'true', fault: null };
+    const { status, headers } = reply;
+    const replayed = headers.get('idempotency-replayed') === 'true';
+    return { status, text: await reply.text(), replayed, retryAfter: headers.get('retry-after'), fault: null };
   } catch (error) {
     const { name, cause } = error as Error & { cause?: { code?: string } };
-    return { status: null, text: '', replayed: false, fault: cause?.code ?? name };
+    return { status: null, text: '', replayed: false, retryAfter: null, fault: cause?.code ?? name };
   }
 }
 
-function parsed(text: string): Record<string, unknown> {
+/** What a gateway says is no JSON; how it begins tells enough. */
+const TEXT_KEPT = 2_000;
+
+function parsed(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+    return JSON.parse(text) as unknown;
   } catch {
-    return {};
+    return text.slice(0, TEXT_KEPT);
   }
 }

@@ -1,6 +1,6 @@
 import type { Customer } from '../system/system.ts';
 import type { OrderBody } from './customer-calls.ts';
-import { FIAT, STABLES, TARGETS } from './market.ts';
+import { boundaryOf, FIAT, STABLES, TARGETS, UNITS } from './market.ts';
 import type { Random } from './random.ts';
 
 /** One order of an experiment, and what its customer will do about it. */
@@ -32,12 +32,21 @@ export interface LoadShape {
 
 /**
  * `crossing` waits for the market; `at_once` is met when it is placed; `expiring` never is; `cancelled` neither, and its customer cancels it;
- * `contested` waits for the market and is cancelled at some moment around the crossing.
+ * `contested` waits for the market and is cancelled at some moment around the crossing; `exact` is met by it with nothing to spare, and
+ * `missed` falls short of it by one unit of what arrives.
  */
-type Kind = 'crossing' | 'at_once' | 'expiring' | 'cancelled' | 'contested';
+type Kind = 'crossing' | 'at_once' | 'expiring' | 'cancelled' | 'contested' | 'exact' | 'missed';
 
-const MIXED: Record<Kind, number> = { crossing: 45, at_once: 15, expiring: 15, cancelled: 10, contested: 15 };
-export const EXPIRES_IN_MS = [18_000, 40_000] as const;
+const MIXED: Record<Kind, number> = {
+  crossing: 38,
+  at_once: 15,
+  expiring: 15,
+  cancelled: 10,
+  contested: 15,
+  exact: 4,
+  missed: 3,
+};
+export const EXPIRES_IN_MS = [16_000, 32_000] as const;
 /** What the market is never near to. */
 const UNREACHABLE = { [STABLES]: '0.99', [FIAT]: '0.80' } as const;
 const MET_AT_ONCE = { [STABLES]: '0.85', [FIAT]: '0.93' } as const;
@@ -57,7 +66,9 @@ export function planOrders(
     const customer = random.pick(customers);
     const placeAtMs = random.between(0, shape.windowMs);
     // One that waits for the market lives to see it; one that waits for nothing may go early.
-    const livesMs = kind === 'expiring' ? random.between(soonest * 0.7, soonest) : random.between(soonest, latest);
+    const isVain = kind === 'expiring' || kind === 'missed';
+    const livesMs = isVain ? random.between(soonest * 0.7, soonest) : random.between(soonest, latest);
+    const amount = amountOf(pair, random);
     return {
       customer,
       placeAtMs,
@@ -66,9 +77,8 @@ export function planOrders(
       triesOtherBody: random.chance(0.1),
       isWatched: shape.isWatched ?? true,
       body: bodyOf(pair, {
-        // From twenty on the fixed fee does not keep an order from its target.
-        amount: `${random.between(20, 200)}.${random.between(10, 99)}`,
-        target_rate: targetOf(kind, pair),
+        amount,
+        target_rate: targetOf(kind, pair, amount),
         idempotency_key: `${runId}-${index}`,
         user_id: customer.userId,
         expires_at: new Date(now + placeAtMs + livesMs).toISOString(),
@@ -103,7 +113,13 @@ function drawn(weights: Record<Kind, number>, random: Random): Kind {
   return 'crossing';
 }
 
-function targetOf(kind: Kind, pair: typeof STABLES | typeof FIAT): string {
+/** From twenty on the fixed fee does not keep an order from its target. With all the digits of its asset: no float holds each of them. */
+function amountOf(pair: typeof STABLES | typeof FIAT, random: Random): string {
+  return `${random.between(20, 200)}.${String(random.between(0, 10 ** UNITS[pair] - 1)).padStart(UNITS[pair], '0')}`;
+}
+
+function targetOf(kind: Kind, pair: typeof STABLES | typeof FIAT, amount: string): string {
+  if (kind === 'exact' || kind === 'missed') return boundaryOf(pair, amount, kind === 'exact');
   if (kind === 'expiring' || kind === 'cancelled') return UNREACHABLE[pair];
   return kind === 'at_once' ? MET_AT_ONCE[pair] : TARGETS[pair];
 }

@@ -1,4 +1,4 @@
-/** Numbers that look random and follow from a seed: the same seed gives the same experiment. */
+/** Numbers that look random and follow from a seed. */
 export interface Random {
   /** In [0, 1). */
   next(): number;

@@ -8,9 +8,11 @@ import type { Random } from './random.ts';
 export interface LoadDeps {
   readonly apiUrl: string;
   readonly experiment: string;
+  /** What the clients of this load are named after. */
+  readonly load: string;
   readonly history: History;
   readonly customers: readonly Customer[];
-  readonly random: Random;
+  readonly diceOf: (client: string) => Random;
   /** How long orders are placed for: those who watch theirs look about three times as long. */
   readonly windowMs: number;
 }
@@ -35,7 +37,7 @@ export async function runLoad(
   const placed = await Promise.all(
     plans.map(async (plan, index) => {
       await sleep(plan.placeAtMs);
-      return live(deps, plan, `${deps.experiment}-client-${index}`, onPlaced);
+      return live(deps, plan, `${deps.load}-client-${index}`, onPlaced);
     }),
   );
   return placed.filter((it) => it !== null);
@@ -48,10 +50,12 @@ async function live(
   onPlaced: (order: PlacedOrder) => void,
 ): Promise<PlacedOrder | null> {
   const calls = callsOf(deps, plan.customer, client);
-  const first = untilAnswered(deps.random, () => calls.create(plan.body));
-  const again = Array.from({ length: plan.repeats }, (_, n) =>
-    untilAnswered(deps.random, () => callsOf(deps, plan.customer, `${client}-again-${n}`).create(plan.body)),
-  );
+  const random = deps.diceOf(client);
+  const first = untilAnswered(random, () => calls.create(plan.body));
+  const again = Array.from({ length: plan.repeats }, (_, n) => {
+    const twin = `${client}-again-${n}`;
+    return untilAnswered(deps.diceOf(twin), () => callsOf(deps, plan.customer, twin).create(plan.body));
+  });
   const [answer] = await Promise.all([first, ...again]);
   if (!answer || answer.orderId === null || (answer.status ?? 500) >= 300) return null;
   const order = { orderId: answer.orderId, plan, calls };
@@ -59,15 +63,15 @@ async function live(
   onPlaced(order);
   if (plan.triesOtherBody) await calls.create({ ...plan.body, amount: '7.77' }, 1);
   await Promise.all([
-    plan.isWatched && watch(deps, orderId, plan, calls),
-    cancelInTime(deps.random, plan, calls, orderId),
+    plan.isWatched && watch(deps, deps.diceOf(`${client}-eyes`), order),
+    cancelInTime(random, plan, calls, orderId),
   ]);
   return order;
 }
 
 /** Looks at the order a few times, and lets somebody else try to. */
-async function watch(deps: LoadDeps, orderId: string, plan: PlannedOrder, calls: CustomerCalls): Promise<void> {
-  const { random, customers, windowMs } = deps;
+async function watch(deps: LoadDeps, random: Random, { orderId, plan, calls }: PlacedOrder): Promise<void> {
+  const { customers, windowMs } = deps;
   for (let looks = random.between(1, 4); looks > 0; looks -= 1) {
     await sleep(random.between(300, windowMs / 3));
     await (random.chance(0.7) ? calls.read(orderId) : calls.events(orderId));

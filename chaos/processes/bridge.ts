@@ -1,15 +1,32 @@
 // The bridge with its seams: what a crash between a step of a message and its mark leaves behind.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { loadBuild } from '../builds/load-build.ts';
+import { randomFrom } from '../load/random.ts';
 import { pass } from './seams.ts';
 
-/** Up to this much later does a message come once more, where messages are to be shuffled. */
+/** Up to this much later does a message come, and come once more, where messages are to be shuffled. */
 const SHUFFLE_MS = Number(process.env['CHAOS_SHUFFLE_MS'] ?? 0);
+const dice = randomFrom(Number(process.env['CHAOS_SEED'] ?? 0));
 
 /** What the broker may do to a message: it comes again, up to four times more, late and in any order. */
 function repeat(publish: () => Promise<void>): void {
-  for (let copies = Math.floor(Math.random() * 5); copies > 0; copies -= 1)
-    setTimeout(() => void publish().catch(() => {}), Math.random() * SHUFFLE_MS).unref();
+  for (let copies = dice.between(0, 4); copies > 0; copies -= 1)
+    setTimeout(() => void publish().catch(() => {}), dice.between(0, SHUFFLE_MS)).unref();
+}
+
+/** Messages of a topic that are still on their way, each with its own delay; with a pull's wait that is well within their lease. */
+const underWay = new Map<string, { message: unknown; dueAt: number }[]>();
+
+/** Of those that were pulled, now and before, the ones that have arrived by now, in any order. */
+function arrived<T>(topic: string, pulled: readonly T[]): T[] {
+  const now = Date.now();
+  const known = underWay.get(topic) ?? [];
+  const all = [...known, ...pulled.map((message) => ({ message, dueAt: now + dice.between(0, SHUFFLE_MS) }))];
+  const due = all.filter(({ dueAt }) => dueAt <= now);
+  underWay.set(
+    topic,
+    all.filter((it) => !due.includes(it)),
+  );
+  return dice.shuffled(due.map(({ message }) => message as T));
 }
 
 // Before anything of the product is imported: a build may change its sources.
@@ -23,15 +40,13 @@ await runProcess(BRIDGE_PROCESS, (context) =>
     pubsub: (pubsub) => ({
       ...pubsub,
       async publish(topic, messages) {
-        await pubsub.publish(topic, SHUFFLE_MS > 0 ? messages.toSorted(() => Math.random() - 0.5) : messages);
+        await pubsub.publish(topic, SHUFFLE_MS > 0 ? dice.shuffled(messages) : messages);
         if (SHUFFLE_MS > 0) for (const message of messages) repeat(() => pubsub.publish(topic, [message]));
         await pass('S3', { topic });
       },
       async pull(topic, limit) {
         const messages = await pubsub.pull(topic, limit);
-        // Well within their lease.
-        if (SHUFFLE_MS > 0) await sleep((Math.random() * SHUFFLE_MS) / 3);
-        return SHUFFLE_MS > 0 ? (messages?.toSorted(() => Math.random() - 0.5) ?? null) : messages;
+        return SHUFFLE_MS > 0 && messages !== null ? arrived(topic, messages) : messages;
       },
       async acknowledge(topic, message) {
         await pass('S4', { topic });
@@ -41,7 +56,7 @@ await runProcess(BRIDGE_PROCESS, (context) =>
     temporal: (temporal) => ({
       ...temporal,
       async signalOrder(orderId, signal) {
-        await pass('S13', { at: 'signalling', orderId });
+        await pass('S13', { at: 'signalling', orderId, signal: signal.name });
         return temporal.signalOrder(orderId, signal);
       },
     }),

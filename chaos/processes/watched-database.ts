@@ -3,7 +3,7 @@ import type { Database } from '../../src/db/client.ts';
 /** What a transaction did, told by how its statements begin. */
 export interface Watch {
   /** Before a statement of a transaction leaves. */
-  readonly beforeStatement?: (text: string) => Promise<void>;
+  readonly beforeStatement?: (text: string, values: readonly unknown[]) => Promise<void>;
   /** All statements done, COMMIT not yet sent. */
   readonly beforeCommit?: (statements: readonly string[]) => Promise<void>;
   /** COMMIT confirmed, the caller not yet told. */
@@ -33,11 +33,12 @@ function watchTransaction(tx: object, statements: string[], { beforeStatement }:
     apply(target, self, args: unknown[]) {
       const query = Reflect.apply(target as () => unknown, self, args);
       if (!isTemplate(args[0])) return query;
-      const text = args[0].join('?').trim().replaceAll(/\s+/g, ' ');
+      const [template, ...values] = args as [TemplateStringsArray, ...unknown[]];
+      const text = template.join('?').trim().replaceAll(/\s+/g, ' ');
       // A fragment of another statement is no statement: it is never awaited, so it is neither noted nor delayed.
       return onceAwaited(query as Query, async () => {
         statements.push(text);
-        await beforeStatement?.(text);
+        await beforeStatement?.(text, values);
       });
     },
   });

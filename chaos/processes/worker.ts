@@ -11,6 +11,7 @@ const { CHAOS_WORKFLOW_BUNDLE: codePath = '' } = process.env;
 const build = await loadBuild();
 const { runProcess } = await import('../../src/main/process.ts');
 const { startWorker, WORKER_PROCESS } = await import('../../src/main/start-worker.ts');
+const { ORDER_EVENTS } = await import('../../src/db/transition.ts');
 
 await runProcess(WORKER_PROCESS, (context) =>
   startWorker(context, {
@@ -20,8 +21,8 @@ await runProcess(WORKER_PROCESS, (context) =>
     db: (db) =>
       build.db(
         watchDatabase(db, {
-          async beforeStatement(text) {
-            if (text.startsWith('insert into order_events')) await pass('S11');
+          async beforeStatement(text, values) {
+            if (text.startsWith('insert into order_events')) await pass('S11', { event: eventIn(values) });
           },
         }),
       ),
@@ -29,7 +30,8 @@ await runProcess(WORKER_PROCESS, (context) =>
       ...activities,
       async advanceOrder(orderId, hints) {
         const step = await activities.advanceOrder(orderId, hints);
-        if (step.recorded.length > 0) await pass('S16', { orderId, status: step.status });
+        if (step.recorded.length > 0)
+          await pass('S16', { orderId, status: step.status, recorded: step.recorded.join(', ') });
         return step;
       },
       async sendCreate(...args) {
@@ -70,10 +72,16 @@ function withSeams(client: ConduitClient): ConduitClient {
       const reply = client.executeOrder(send);
       await pass('S8', about);
       const result = await reply;
-      await pass('S9', about);
+      await pass('S9', { ...about, outcome: result.outcome });
       return result;
     },
   };
+}
+
+/** What happened, among the values of the statement that writes it down: the first word of that list. */
+function eventIn(values: readonly unknown[]): string {
+  const words: readonly unknown[] = ORDER_EVENTS;
+  return String(values.find((value) => words.includes(value)));
 }
 
 /** `<reference>:execute:<m>` */

@@ -30,7 +30,7 @@ function rowsOf(results: readonly Result[]): Row[] {
       runs: runs.length,
       orders: sum(({ orders }) => orders),
       faults: sum(({ faults }) => faults),
-      violations: sum(({ violations, rested }) => violations.length + (rested ? 0 : 1)),
+      violations: sum(({ violations, rested }) => Math.max(violations.length, rested ? 0 : 1)),
       recovery: runs.flatMap(({ recoveryMs }) => recoveryMs ?? []).toSorted((a, b) => a - b),
     };
   });
@@ -63,6 +63,20 @@ export function textTable(results: readonly Result[], notRun: readonly NotRun[])
     row.map((cell, i) => (i < 2 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  '),
   );
   return [...lines, ...notRun.map(({ id, why }) => `${id}  not run: ${why}`)].join('\n');
+}
+
+/** What came of one experiment, `count` being its place in the run. */
+export function lineOf(result: Result, count: string): string {
+  const { id, seed, title, orders, outcomes, faults, violations, recoveryMs, rested, seconds: took } = result;
+  const ends = Object.entries(outcomes).map(([status, number]) => `${number} ${status}`);
+  const mark = violations.length === 0 && rested ? '✓' : '✗';
+  const recovery = recoveryMs === null ? 'not recovered' : `recovered in ${(recoveryMs / 1_000).toFixed(1)} s`;
+  const head = `${mark} ${count} ${id} seed ${seed}: ${title}\n    ${orders} orders (${ends.join(', ')}), ${faults} faults, ${violations.length} violations, ${recovery}, ${took} s`;
+  const shown = violations
+    .slice(0, 8)
+    .map(({ invariant, orderId, text }) => `    ${invariant} ${orderId ?? ''} ${text}`);
+  const where = violations.length > 0 ? [`    evidence: ${result.dir}`] : [];
+  return [head, ...(rested ? [] : ['    it did not come to rest']), ...shown, ...where].join('\n');
 }
 
 export function summaryLine(results: readonly Result[]): string {

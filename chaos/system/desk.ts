@@ -34,34 +34,37 @@ export type Strike = (passing: Passing) => Promise<void>;
 
 export interface SeamDesk {
   readonly url: string;
-  /** The next `times` passings that fit are struck, whichever process they come from. */
+  /** The next `times` passings that fit are struck, whichever process they come from. Beside what is armed there already. */
   arm(seam: Seam, strike: Strike, options?: { times?: number; fits?: (passing: Passing) => boolean }): void;
+  /** What is armed, and how many strikes of each are left. */
+  armed(): readonly { readonly seam: Seam; readonly times: number; readonly left: number }[];
   disarm(): void;
-  /** Throws what a strike since the last time has thrown: what it was to break may be whole. */
-  assertStruck(): void;
-  /** How often each seam was passed, struck or not. */
-  passed(seam: Seam): number;
+  /** Waits for the strikes that are under way. Throws what one since the last time has thrown: what it was to break may be whole. */
+  settled(): Promise<void>;
   close(): Promise<void>;
 }
 
 interface Armed {
   readonly strike: Strike;
   readonly fits: (passing: Passing) => boolean;
+  readonly times: number;
   left: number;
 }
 
 /** Where the processes of a run ask at each seam whether they may go on. A process that is killed meanwhile asks no more. */
 export async function openDesk(): Promise<SeamDesk> {
-  const armed = new Map<Seam, Armed>();
-  const counts = new Map<Seam, number>();
+  const armed = new Map<Seam, Armed[]>();
+  const underWay = new Set<Promise<void>>();
   let failures: unknown[] = [];
 
   async function decide(passing: Passing): Promise<void> {
-    counts.set(passing.seam, (counts.get(passing.seam) ?? 0) + 1);
-    const plan = armed.get(passing.seam);
-    if (!plan || plan.left === 0 || !plan.fits(passing)) return;
+    const plan = armed.get(passing.seam)?.find(({ left, fits }) => left > 0 && fits(passing));
+    if (!plan) return;
     plan.left -= 1;
-    await plan.strike(passing);
+    const strike = plan.strike(passing).catch((error: unknown) => void failures.push(error));
+    underWay.add(strike);
+    await strike;
+    underWay.delete(strike);
   }
 
   const server = createServer((req, res) => {
@@ -70,9 +73,7 @@ export async function openDesk(): Promise<SeamDesk> {
       body += String(chunk);
     });
     req.on('end', () => {
-      void decide(JSON.parse(body) as Passing)
-        .catch((error: unknown) => failures.push(error))
-        .finally(() => res.end('{}'));
+      void decide(JSON.parse(body) as Passing).finally(() => res.end('{}'));
     });
   });
   server.listen(0, '127.0.0.1');
@@ -80,14 +81,17 @@ export async function openDesk(): Promise<SeamDesk> {
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}`,
-    arm: (seam, strike, { times = 1, fits = () => true } = {}) => void armed.set(seam, { strike, fits, left: times }),
+    arm(seam, strike, { times = 1, fits = () => true } = {}) {
+      armed.set(seam, [...(armed.get(seam) ?? []), { strike, fits, times, left: times }]);
+    },
+    armed: () => [...armed].flatMap(([seam, plans]) => plans.map(({ times, left }) => ({ seam, times, left }))),
     disarm: () => armed.clear(),
-    assertStruck() {
+    async settled() {
+      await Promise.all(underWay);
       const [first, ...more] = failures;
       failures = [];
       if (first) throw new Error(`a strike at a seam failed, and ${more.length} more`, { cause: first });
     },
-    passed: (seam) => counts.get(seam) ?? 0,
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -9,7 +9,7 @@ import { choosePort } from '../../stack/ports.ts';
 import { runProductCommand } from '../../stack/product.ts';
 import { createProgress } from '../../stack/progress.ts';
 import { type Services, startServices, wipe } from '../../stack/services.ts';
-import { ensureWebhookEndpoint } from '../../stack/webhook-endpoint.ts';
+import { ensureWebhookEndpoint, rotateWebhookSecret } from '../../stack/webhook-endpoint.ts';
 import { bundleWorkflows } from './bundle.ts';
 import { openDesk, type SeamDesk } from './desk.ts';
 import { createFleet, type Fleet, kindOf, PROCESSES, type ProcessName } from './fleet.ts';
@@ -40,6 +40,8 @@ export interface System {
   readonly secrets: readonly string[];
   readonly settings: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string>>;
+  /** Conduit signs its webhooks with a new secret; the api knows it from its next start on, beside the former one. */
+  rotateWebhookSecret(): Promise<void>;
   readonly dir: string;
   readonly logDir: string;
   /** The workflows, bundled. */
@@ -48,9 +50,13 @@ export interface System {
   readonly faketime: string | null;
   /** Other settings for a process, from its next start on; none puts it back. */
   configure(name: ProcessName, env?: Readonly<Record<string, string>>): void;
+  /** The processes that run, or would start next, with other settings than the product's. */
+  configured(): ProcessName[];
   /** What happens by itself, such as a process that ends unasked, is told to the newest listener. */
   listen(listener: Tell): void;
   readonly tell: Tell;
+  /** What an experiment would leave on the machine when it is interrupted: done before everything else is stopped. */
+  onStop(end: () => Promise<void>): void;
   stop(): Promise<void>;
 }
 
@@ -97,7 +103,10 @@ export async function startSystem({ dir, toxiproxy, faketime, timeScale, build }
   mkdirSync(logDir, { recursive: true });
   const stops: (() => Promise<unknown>)[] = [];
   const stop = async (): Promise<void> => {
-    for (let end = stops.pop(); end; end = stops.pop()) await end();
+    const failures: unknown[] = [];
+    // One that cannot be stopped keeps none of the others up.
+    for (let end = stops.pop(); end; end = stops.pop()) await end().catch((error: unknown) => failures.push(error));
+    if (failures.length > 0) throw new AggregateError(failures, 'the system could not be stopped in good order');
   };
   try {
     const services = await startServices({
@@ -123,11 +132,11 @@ export async function startSystem({ dir, toxiproxy, faketime, timeScale, build }
     const apiPort = await choosePort('api', 0, 'free', quiet);
     const apiUrl = `http://${await network.connect('client>api', `127.0.0.1:${apiPort}`)}`;
     const hooks = `http://${await network.connect('conduit>api', `127.0.0.1:${apiPort}`)}/webhooks/conduit`;
-    const webhook = await ensureWebhookEndpoint(
-      { baseUrl: services.env['CONDUIT_BASE_URL'] ?? '', apiKey: services.env['CONDUIT_API_KEY'] ?? '' },
-      hooks,
-      join(dataDir, 'webhook.json'),
-    );
+    const conduit = {
+      baseUrl: services.env['CONDUIT_BASE_URL'] ?? '',
+      apiKey: services.env['CONDUIT_API_KEY'] ?? '',
+    };
+    const webhook = await ensureWebhookEndpoint(conduit, hooks, join(dataDir, 'webhook.json'));
     const env: Record<string, string> = {
       ...services.env,
       ...settings,
@@ -145,6 +154,8 @@ export async function startSystem({ dir, toxiproxy, faketime, timeScale, build }
     const customers: Customer[] = [];
     for (let index = 0; index < CUSTOMERS; index += 1) customers.push(await addCustomer(env, simulator));
 
+    const secrets = [env['CONDUIT_API_KEY'] ?? '', webhook.secret, ...customers.map(({ apiKey }) => apiKey)];
+
     const bundle = await bundleWorkflows(dir);
     const metricsPorts = Object.fromEntries(
       await Promise.all(PROCESSES.map(async (name) => [name, await choosePort(name, 0, 'free', quiet)])),
@@ -153,18 +164,22 @@ export async function startSystem({ dir, toxiproxy, faketime, timeScale, build }
       await Promise.all(PROCESSES.map(async (name) => [name, await linkedEnv(network, name, env)])),
     ) as Record<ProcessName, Record<string, string>>;
     const own = new Map<ProcessName, Readonly<Record<string, string>>>();
+    const startedWith = new Map<ProcessName, Readonly<Record<string, string>> | undefined>();
     const fleet = createFleet({
       metricsPorts,
       logDir,
       tell: (what, name, detail) => tell(`process.${what}`, { name, ...detail }),
-      envOf: (name) => ({
-        ...env,
-        ...linkEnvs[name],
-        CHAOS_DESK: desk.url,
-        CHAOS_WORKFLOW_BUNDLE: bundle,
-        ...(build === undefined ? {} : { CHAOS_BUILD: build }),
-        ...own.get(name),
-      }),
+      envOf(name) {
+        startedWith.set(name, own.get(name));
+        return {
+          ...env,
+          ...linkEnvs[name],
+          CHAOS_DESK: desk.url,
+          CHAOS_WORKFLOW_BUNDLE: bundle,
+          ...(build === undefined ? {} : { CHAOS_BUILD: build }),
+          ...own.get(name),
+        };
+      },
     });
     stops.push(() => fleet.stop());
     for (const name of PROCESSES) await fleet.start(name);
@@ -181,16 +196,24 @@ export async function startSystem({ dir, toxiproxy, faketime, timeScale, build }
       apiUrl,
       settings,
       env,
+      async rotateWebhookSecret() {
+        const next = await rotateWebhookSecret(conduit, webhook.id);
+        const [former = ''] = (env['CONDUIT_WEBHOOK_SECRET'] ?? '').split(',');
+        env['CONDUIT_WEBHOOK_SECRET'] = `${next},${former}`;
+        secrets.push(next);
+      },
       dir,
       logDir,
       bundle,
       faketime: faketime ?? null,
       tell,
+      onStop: (end) => void stops.push(end),
       listen(newest) {
         listener = newest;
       },
-      secrets: [env['CONDUIT_API_KEY'] ?? '', webhook.secret, ...customers.map(({ apiKey }) => apiKey)],
+      secrets,
       configure: (name, other) => void (other ? own.set(name, other) : own.delete(name)),
+      configured: () => PROCESSES.filter((name) => own.has(name) || startedWith.get(name) !== undefined),
       stop,
     };
   } catch (error) {

@@ -1,6 +1,7 @@
 // I7: our rows and the provider's ledger tell one story of every order, in both directions.
 import { isSame } from '../decimals.ts';
-import { type AttemptRow, type Evidence, groupBy, isTerminal, orderOf, type SendRow } from '../evidence.ts';
+import { type Evidence, groupBy, isRefused, isTerminal, orderOf } from '../evidence.ts';
+import type { AttemptRow, SendRow } from '../rows.ts';
 import { broken, type Violation } from '../verdict.ts';
 import type { Fact } from '../witnesses.ts';
 
@@ -18,6 +19,7 @@ export function judgeAgreement(evidence: Evidence): Violation[] {
     ...[...strangers].map((orderId) => broken('I7', orderId, 'the provider knows an order of ours that has no row')),
     ...[...stories.values()].flatMap((story) => judgeStory(story, attempts, twinned)),
     ...attempts.flatMap((attempt) => judgeAttempt(attempt, stories.get(attempt.conduitOrderId ?? ''))),
+    ...judgePartial(evidence, ours, twinned),
     ...judgeLive(evidence),
     ...judgeSends(evidence, ours),
   ];
@@ -49,18 +51,18 @@ function judgeStory(
 /** From the rows: what an attempt says of its order at the provider is what the ledger says. */
 function judgeAttempt(attempt: AttemptRow, story: readonly Fact[] | undefined): Violation[] {
   const { orderId, attempt: number, conduitOrderId, status, lockedDebit, lockedRecipient } = attempt;
-  const find = (text: string) => broken('I7', orderId, text);
+  const odd = (text: string) => broken('I7', orderId, text);
   if (conduitOrderId === null)
-    return status === 'succeeded' ? [find(`attempt ${number} succeeded without an order at the provider`)] : [];
+    return status === 'succeeded' ? [odd(`attempt ${number} succeeded without an order at the provider`)] : [];
   const [born] = story ?? [];
   const end = story?.at(-1);
   if (!born?.order || !end?.order)
-    return [find(`attempt ${number} is of ${conduitOrderId}, which the provider never made`)];
+    return [odd(`attempt ${number} is of ${conduitOrderId}, which the provider never made`)];
   if (born.reference !== attempt.reference)
-    return [find(`attempt ${number} holds ${conduitOrderId}, which is of ${born.reference}`)];
+    return [odd(`attempt ${number} holds ${conduitOrderId}, which is of ${born.reference}`)];
   const isSuccess = status === 'succeeded';
   if (isSuccess && end.order.status !== 'succeeded')
-    return [find(`attempt ${number} succeeded, and ${conduitOrderId} is ${end.order.status}`)];
+    return [odd(`attempt ${number} succeeded, and ${conduitOrderId} is ${end.order.status}`)];
   const credited = (end.arrives ?? born.arrives ?? end.order.destinationAsset).amount;
   const amounts = [
     ['locked debit', lockedDebit, born.order.totalDebit.amount, lockedDebit !== null],
@@ -70,7 +72,24 @@ function judgeAttempt(attempt: AttemptRow, story: readonly Fact[] | undefined): 
   ] as const;
   return amounts
     .filter(([, here, there, isDue]) => isDue && (here === null || !isSame(here, there)))
-    .map(([what, here, there]) => find(`${what} is ${here} here and ${there} at the provider`));
+    .map(([what, here, there]) => odd(`${what} is ${here} here and ${there} at the provider`));
+}
+
+/** An order of which a part went through has failed: neither executed nor expired, and never tried again. */
+function judgePartial(
+  { orders }: Evidence,
+  ours: readonly Fact[],
+  twinned: ReadonlySet<string | undefined>,
+): Violation[] {
+  const status = new Map(orders.map((order) => [order.orderId, order.status]));
+  const moved = new Set(ours.flatMap(({ event, orderId }) => (event === 'transaction.completed' ? orderId : [])));
+  return ours
+    .filter(
+      ({ event, orderId, reference }) => event === 'order.failed' && moved.has(orderId) && !twinned.has(reference),
+    )
+    .map(({ orderId: id, reference }) => [id, orderOf(reference) ?? ''] as const)
+    .filter(([, orderId]) => status.has(orderId) && status.get(orderId) !== 'failed')
+    .map(([id, orderId]) => broken('I7', orderId, `a part of ${id} went through, and it is ${status.get(orderId)}`));
 }
 
 /** At rest nothing is under way: no live attempt of an ended order, no orphan that is still followed. */
@@ -104,7 +123,7 @@ function judgeSends({ sends }: Evidence, ours: readonly Fact[]): Violation[] {
 function judgeReplies(key: string, sends: readonly SendRow[], done: readonly Fact[]): Violation[] {
   const [first] = sends;
   if (!first || first.operation === 'cancel') return [];
-  const isSaidRefused = sends.every(({ outcome }) => outcome === 'no_effect' || outcome === 'unsent');
+  const isSaidRefused = sends.every(isRefused);
   const isSaidAccepted = sends.some(({ outcome }) => outcome === 'accepted');
   if (isSaidRefused && done.length > 0)
     return [broken('I7', first.orderId, `every send under ${key} is said to have had no effect, and one did`)];

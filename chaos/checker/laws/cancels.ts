@@ -1,6 +1,7 @@
 // I5: from a confirmed cancel on nothing is executed; a refused one is never shown as cancelled.
 import type { ClientOperation } from '../../evidence/history.ts';
-import { type Evidence, groupBy, type OrderRow, orderOf } from '../evidence.ts';
+import { type Evidence, groupBy, orderOf } from '../evidence.ts';
+import type { OrderRow } from '../rows.ts';
 import { operationsOf } from '../told.ts';
 import { broken, type Violation } from '../verdict.ts';
 import type { Fact } from '../witnesses.ts';
@@ -31,21 +32,21 @@ function judgeAnswer(
   const isConfirmed = status === 200;
   const isLate = status === 409 && code === 'too_late';
   const violations: Violation[] = [];
-  const find = (text: string) => violations.push(broken('I5', orderId, text));
+  const add = (text: string) => violations.push(broken('I5', orderId, text));
   if (isConfirmed) {
     for (const { event, operation, at } of facts)
       if (event === 'request.received' && operation === 'orders.execute' && Date.parse(at) > endedAt)
-        find(`an execute came at ${at}, after the cancel was confirmed`);
-    if (row && row.status !== 'cancelled') find(`its cancel was confirmed, and it is ${row.status}`);
+        add(`an execute came at ${at}, after the cancel was confirmed`);
+    if (row && row.status !== 'cancelled') add(`its cancel was confirmed, and it is ${row.status}`);
   }
-  if (isLate && row?.status === 'cancelled') find('its cancel was refused as too late, and it is cancelled');
-  if (isLate && row?.cancelRefusedAt === null) find('its cancel was refused as too late, and that is kept nowhere');
+  if (isLate && row?.status === 'cancelled') add('its cancel was refused as too late, and it is cancelled');
+  if (isLate && row?.cancelRefusedAt === null) add('its cancel was refused as too late, and that is kept nowhere');
   if (isConfirmed || isLate)
     for (const send of evidence.sends)
       if (send.orderId === orderId && send.operation !== 'cancel' && send.permittedAt > endedAt)
-        find(`${send.operation} was permitted ${send.permittedAt - endedAt} ms after its cancel was answered`);
+        add(`${send.operation} was permitted ${send.permittedAt - endedAt} ms after its cancel was answered`);
   if (status === 409 && code === 'already_terminal' && row && (row.closedAt === null || row.closedAt > endedAt))
-    find('its cancel was told that it had ended, and it had not');
+    add('its cancel was told that it had ended, and it had not');
   return violations;
 }
 

@@ -1,10 +1,17 @@
-// I11, and I15 of webhooks: every change is told once, every webhook that was acknowledged is kept, and none that is not the provider's.
-import { type Evidence, groupBy, type InboxRow, type MessageRow } from '../evidence.ts';
+// I11, and I15 of webhooks: every change is told once, no message is put aside, every webhook that was acknowledged is kept, and none
+// that is not the provider's.
+import { type Evidence, groupBy } from '../evidence.ts';
+import type { InboxRow, MessageRow } from '../rows.ts';
 import { broken, type Violation } from '../verdict.ts';
 import type { Fact } from '../witnesses.ts';
 
 export function judgeMessages(evidence: Evidence): Violation[] {
-  return [...judgeOutbox(evidence), ...judgeInbox(evidence), ...judgeAcknowledged(evidence)];
+  return [
+    ...judgeOutbox(evidence),
+    ...judgeDeadLetters(evidence),
+    ...judgeInbox(evidence),
+    ...judgeAcknowledged(evidence),
+  ];
 }
 
 /** Version 1 is told by the message that starts the run, each later one by a message of its own. */
@@ -31,6 +38,24 @@ function judgeOutbox({ orders, outbox }: Evidence): Violation[] {
 }
 
 const isUnpublished = ({ publishedAt }: MessageRow) => publishedAt === null;
+
+/** What an experiment sends that nobody can read is put aside with a reason; nothing else ever is, and no order's message. */
+function judgeDeadLetters({ deadLetters, history, orders }: Evidence): Violation[] {
+  const malformed = new Set(
+    history.flatMap((entry) =>
+      entry.kind === 'fault' && entry.what === 'malformed messages' ? String(entry.detail?.['topic']) : [],
+    ),
+  );
+  const known = new Set(orders.map(({ orderId }) => orderId));
+  return deadLetters.flatMap(({ topic, reason, data }) => {
+    const orderId = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(data)?.[0] ?? null;
+    const isOurs = orderId !== null && known.has(orderId);
+    if (malformed.has(topic) && reason !== null && !isOurs) return [];
+    return [
+      broken('I11', isOurs ? orderId : null, `a message of ${topic} was put aside: ${reason ?? 'no reason given'}`),
+    ];
+  });
+}
 
 /** What follows from our own requests wakes nobody: asking about each would only spend calls. */
 const BEGINNINGS = new Set(['order.created', 'transaction.created', 'transaction.processing']);
@@ -81,16 +106,12 @@ function madeUpTypes(ledger: readonly Fact[]): string[] {
   });
 }
 
-/** What the provider was told to forget is kept here. A delivery that a fault swallowed looks the same to it. */
+/** What the provider was told to forget is kept here. A delivery that a fault swallowed nobody has received. */
 function judgeAcknowledged({ inbox, ledger }: Evidence): Violation[] {
-  const areSwallowed = ledger.some(
-    ({ event, with: body }) => event === 'control.used' && JSON.stringify(body ?? null).includes('"never":true'),
-  );
-  if (areSwallowed) return [];
   const kept = new Set(inbox.map(({ eventId }) => eventId));
   const acknowledged = new Set(
-    ledger.flatMap(({ event, status, deliveryId }) =>
-      event === 'delivery.ended' && status === 'succeeded' ? (deliveryId ?? []) : [],
+    ledger.flatMap(({ event, status, deliveryId, swallowed }) =>
+      event === 'delivery.ended' && status === 'succeeded' && !swallowed ? (deliveryId ?? []) : [],
     ),
   );
   return ledger.flatMap(({ message, deliveries = [] }) =>

@@ -1,5 +1,6 @@
-// I2: each order that was accepted is there, and has ended in time.
-import { type EventRow, type Evidence, groupBy, isTerminal, type OrderRow, orderOf } from '../evidence.ts';
+// I2: each order that was accepted is there, and has ended in time, whether or not its customer heard of it.
+import { type Evidence, groupBy, isTerminal, orderOf } from '../evidence.ts';
+import type { EventRow, OrderRow } from '../rows.ts';
 import { isAccepted, operationsOf } from '../told.ts';
 import { broken, type Violation } from '../verdict.ts';
 import type { Fact } from '../witnesses.ts';
@@ -9,23 +10,56 @@ const GRACE_MS = 90_000;
 const ENDS = new Set(['order.succeeded', 'order.failed', 'order.cancelled']);
 
 export function judgeNoneLost(evidence: Evidence): Violation[] {
-  const orders = new Map(evidence.orders.map((order) => [order.orderId, order]));
+  const known = new Set(evidence.orders.map(({ orderId }) => orderId));
   const events = groupBy(evidence.events, ({ orderId }) => orderId);
   const facts = groupBy(evidence.ledger, ({ reference }) => orderOf(reference));
-  const accepted = new Set(
-    operationsOf(evidence)
-      .filter(isAccepted)
-      .map(({ orderId }) => orderId ?? ''),
-  );
-  return [...accepted].flatMap((orderId) => {
-    const order = orders.get(orderId);
-    if (!order) return [broken('I2', orderId, 'it was accepted and is not there')];
-    if (!isTerminal(order.status)) return [broken('I2', orderId, `it never came to rest: ${order.status}`)];
-    const hindered = Math.max(order.expiresAt, evidence.meta.healedAt);
-    const readable = endOfExecution(order, events.get(orderId) ?? [], facts.get(orderId) ?? []);
-    const lateMs = (order.closedAt ?? 0) - Math.max(hindered, readable) - GRACE_MS;
-    return lateMs > 0 ? [broken('I2', orderId, `it ended ${lateMs} ms late`)] : [];
-  });
+  const troubles = troublesIn(evidence);
+  const accepted = operationsOf(evidence)
+    .filter(isAccepted)
+    .map(({ orderId }) => orderId ?? '');
+  const missing = [...new Set(accepted)].filter((orderId) => !known.has(orderId));
+  return [
+    ...missing.map((orderId) => broken('I2', orderId, 'it was accepted and is not there')),
+    ...evidence.orders.flatMap((order) => {
+      const { orderId, status, closedAt } = order;
+      if (!isTerminal(status)) return [broken('I2', orderId, `it never came to rest: ${status}`)];
+      if (closedAt === null) return [broken('I2', orderId, `it is ${status}, and nobody knows since when`)];
+      const readable = endOfExecution(order, events.get(orderId) ?? [], facts.get(orderId) ?? []);
+      const lateMs = closedAt - Math.max(endOfTrouble(order, troubles), readable) - GRACE_MS;
+      return lateMs > 0 ? [broken('I2', orderId, `it ended ${lateMs} ms late`)] : [];
+    }),
+  ];
+}
+
+/** A time in which something was broken. */
+interface Trouble {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * From the beginning of an experiment until its faults were over and all was up; where it mends what it breaks before it breaks the
+ * next, from one mending to the next. Of the last experiment the end is that all was healed.
+ */
+function troublesIn({ history, meta }: Evidence): Trouble[] {
+  const turns = history.filter((entry) => entry.kind === 'turn');
+  const ENDINGS = ['mended', 'ended'];
+  const troubles = turns
+    .filter(({ what }) => what === 'began')
+    .flatMap(({ experiment, at: beganAt }) => {
+      const ends = turns.filter((it) => it.experiment === experiment && ENDINGS.includes(it.what)).map(({ at }) => at);
+      const hasEnded = turns.some((it) => it.experiment === experiment && it.what === 'ended');
+      const all = hasEnded ? ends : [...ends, meta.healedAt];
+      return all.map((to, index) => ({ from: all[index - 1] ?? beganAt, to }));
+    });
+  return troubles.length > 0 ? troubles : [{ from: meta.beganAt, to: meta.healedAt }];
+}
+
+/** When nothing kept the order from ending any more: at its expiry, or once what it had lived through until then was over. */
+function endOfTrouble({ createdAt, expiresAt }: OrderRow, troubles: readonly Trouble[]): number {
+  return troubles
+    .filter(({ from, to }) => from <= expiresAt && to >= createdAt)
+    .reduce((latest, { to }) => Math.max(latest, to), expiresAt);
 }
 
 /** The one exception: of an order that executes at its expiry the end is the provider's to give. 0 for any other. */
@@ -33,5 +67,5 @@ function endOfExecution({ expiresAt }: OrderRow, events: readonly EventRow[], fa
   const atExpiry = events.filter(({ occurredAt }) => occurredAt <= expiresAt);
   const last = atExpiry.toSorted((a, b) => a.number - b.number).at(-1);
   if (last?.status !== 'executing') return 0;
-  return Math.max(0, ...facts.filter(({ event }) => ENDS.has(event)).map(({ at }) => Date.parse(at)));
+  return facts.filter(({ event }) => ENDS.has(event)).reduce((latest, { at }) => Math.max(latest, Date.parse(at)), 0);
 }

@@ -1,18 +1,19 @@
 // I1: one execution at most, by what the provider's ledger says and by what we wrote down before each request left.
-import { type AttemptRow, type Evidence, groupBy, type OrderRow, orderOf, type SendRow } from '../evidence.ts';
+import { type Evidence, groupBy, isRefused, orderOf } from '../evidence.ts';
+import type { AttemptRow, OrderRow, SendRow } from '../rows.ts';
 import { broken, type Violation } from '../verdict.ts';
 import type { Fact } from '../witnesses.ts';
 
 export function judgeOnce({ orders, ledger, sends, attempts }: Evidence): Violation[] {
   const facts = groupBy(ledger, ({ reference }) => orderOf(reference));
+  const ofReference = groupBy(ledger, ({ reference }) => (orderOf(reference) === null ? null : (reference ?? null)));
   const sendsOf = groupBy(sends, ({ orderId, attempt }) => `${orderId}:g${attempt}`);
   return [
     ...orders.flatMap((order) => judgeExecutions(order, facts.get(order.orderId) ?? [])),
-    ...[...groupBy(ledger, ({ reference }) => (orderOf(reference) === null ? null : (reference ?? null)))].flatMap(
-      ([reference, its]) => judgeKeys(reference, its),
-    ),
+    ...[...ofReference].flatMap(([reference, its]) => judgeKeys(reference, its)),
     ...[...sendsOf.values()].flatMap(judgeNewKeys),
     ...attempts.flatMap((attempt) => judgeFence(attempt, sendsOf.get(attempt.reference) ?? [])),
+    ...attempts.flatMap((attempt) => judgeReading(attempt, ofReference.get(attempt.reference) ?? [])),
   ];
 }
 
@@ -86,4 +87,19 @@ function judgeFence({ orderId, attempt, closedBy }: AttemptRow, sends: readonly 
     );
 }
 
-const isRefused = ({ outcome }: SendRow) => outcome === 'no_effect' || outcome === 'unsent';
+/** Which ends of an order at the provider each end of an attempt may be read from. */
+const READ_FROM: Readonly<Record<string, readonly string[]>> = {
+  succeeded: ['order.succeeded'],
+  failed: ['order.failed', 'order.cancelled'],
+  cancelled: ['order.cancelled', 'order.failed'],
+};
+
+/** On the provider's word we close an attempt only once it has ended there. */
+function judgeReading(attempt: AttemptRow, facts: readonly Fact[]): Violation[] {
+  const { orderId, attempt: number, status, closedBy, closedAt } = attempt;
+  // Of two orders under one reference nothing is concluded.
+  if (closedBy !== 'reading' || closedAt === null || facts.some(({ twinOf }) => twinOf !== undefined)) return [];
+  const hasEnded = facts.some(({ event, at }) => READ_FROM[status]?.includes(event) && Date.parse(at) <= closedAt);
+  const text = `attempt ${number} was closed as ${status} on the word of a provider that had not said so`;
+  return hasEnded ? [] : [broken('I1', orderId, text)];
+}

@@ -1,6 +1,7 @@
 // I8 and I11: one path through the states, told without a gap, and never shown backwards.
 import type { ClientOperation } from '../../evidence/history.ts';
-import { type EventRow, type Evidence, groupBy, isTerminal, type OrderRow } from '../evidence.ts';
+import { type Evidence, groupBy, isTerminal } from '../evidence.ts';
+import type { EventRow, OrderRow } from '../rows.ts';
 import { operationsOf } from '../told.ts';
 import { broken, type Violation } from '../verdict.ts';
 
@@ -14,7 +15,7 @@ const EDGES = new Set(
 
 export function judgePaths(evidence: Evidence): Violation[] {
   const events = groupBy(evidence.events, ({ orderId }) => orderId);
-  const shown = groupBy(operationsOf(evidence), ({ orderId, shown: it }) => (it ? orderId : null));
+  const shown = groupBy(operationsOf(evidence).flatMap(asView), ({ orderId }) => orderId);
   return evidence.orders.flatMap((order) => {
     const path = (events.get(order.orderId) ?? []).toSorted((a, b) => a.number - b.number);
     return [
@@ -54,17 +55,38 @@ function judgePath({ orderId }: OrderRow, path: readonly EventRow[]): Violation[
   return violations;
 }
 
-function judgeShown({ orderId }: OrderRow, path: readonly EventRow[], views: readonly ClientOperation[]): Violation[] {
+/** An answer that showed how far an order had come. */
+interface View {
+  readonly orderId: string;
+  readonly operation: string;
+  readonly client: string;
+  readonly beganAt: number;
+  readonly endedAt: number;
+  readonly status: string;
+  readonly version: number;
+}
+
+function asView({ orderId, operation, client, beganAt, endedAt, shown, answer }: ClientOperation): View[] {
+  const listed = operation === 'events' ? lastOf(answer) : undefined;
+  const seen = shown ?? (listed && { status: String(listed['status']), version: Number(listed['number']) });
+  return orderId === null || !seen ? [] : [{ orderId, operation, client, beganAt, endedAt, ...seen }];
+}
+
+/** The newest event of a list. Of a long story a page shows no more than its beginning: a later version is not asked of it. */
+function lastOf(answer: unknown): Readonly<Record<string, unknown>> | undefined {
+  const { events, next_after: next } = (answer ?? {}) as { events?: unknown; next_after?: unknown };
+  return Array.isArray(events) && next === null ? (events.at(-1) as Readonly<Record<string, unknown>>) : undefined;
+}
+
+function judgeShown({ orderId }: OrderRow, path: readonly EventRow[], views: readonly View[]): Violation[] {
   const violations: Violation[] = [];
-  for (const { shown, operation, beganAt, client } of views) {
-    if (!shown) continue;
-    const event = path.find(({ number }) => number === shown.version);
-    if (event?.status !== shown.status)
-      violations.push(broken('I8', orderId, `${operation} showed ${shown.status} as version ${shown.version}`));
-    const earlier = views.filter((view) => view.endedAt < beganAt).map((view) => view.shown?.version ?? 0);
-    const newest = Math.max(0, ...earlier);
-    if (shown.version < newest)
-      violations.push(broken('I8', orderId, `${client} was shown version ${shown.version} after ${newest} was shown`));
+  for (const { status, version, operation, beganAt, client } of views) {
+    const event = path.find(({ number }) => number === version);
+    if (event?.status !== status)
+      violations.push(broken('I8', orderId, `${operation} showed ${status} as version ${version}`));
+    const newest = views.reduce((most, view) => (view.endedAt < beganAt ? Math.max(most, view.version) : most), 0);
+    if (version < newest)
+      violations.push(broken('I8', orderId, `${client} was shown version ${version} after ${newest} was shown`));
   }
   return violations;
 }

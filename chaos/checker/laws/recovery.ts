@@ -1,10 +1,14 @@
 // I14: ready again in time, at rest, and with nothing left open.
-import type { Evidence, HandlesRow, MetricsText } from '../evidence.ts';
+import type { Evidence } from '../evidence.ts';
+import type { HandlesRow, MetricsText } from '../rows.ts';
 import { broken, type Violation } from '../verdict.ts';
 
 /** After the faults the backlog is gone within this. */
 const RECOVERY_MS = 90_000;
-/** A process at rest holds some dozens: its pools, its listeners, its streams. What leaks comes with orders, by the hundred. */
+/**
+ * A process at rest holds some dozens: its pools, its listeners, its streams. This sees what leaks with every call or tick, and of what
+ * leaks once an order only what hundreds of them leave.
+ */
 const MOST = { files: 250, handles: 150 } as const;
 /** The api's customers keep their connections open for a minute, at rest, too. */
 const MOST_OF_API = { files: 1_000, handles: 1_000 } as const;
@@ -32,7 +36,9 @@ function judgeOpen({ name, openFiles, sessions }: HandlesRow): Violation[] {
 function judgeHandles({ name, text }: MetricsText): Violation[] {
   if (text === '') return [broken('I14', null, `at rest ${name} does not tell its metrics`)];
   const line = text.split('\n').find((it) => it.startsWith('nodejs_active_handles_total'));
-  return tooMany(name, 'active handles', Number(line?.split(' ').at(-1) ?? 0), mostOf(name).handles);
+  const count = Number(line?.split(' ').at(-1));
+  if (!Number.isFinite(count)) return [broken('I14', null, `at rest ${name} does not tell its handles`)];
+  return tooMany(name, 'active handles', count, mostOf(name).handles);
 }
 
 const mostOf = (name: string) => (name === 'api' ? MOST_OF_API : MOST);

@@ -1,11 +1,25 @@
 // I7: what the rows and the provider say of each other.
 import { describe } from '@jest/globals';
 import { EXECUTED, EXPIRED } from './clean-folder.ts';
-import { attemptOf, factOf } from './facts.ts';
-import { drop, the } from './folder.ts';
+import { attemptOf, callOf, change, factOf, orderOf } from './facts.ts';
+import { drop, type Folder, the } from './folder.ts';
 import { type Case, each } from './spoiled.ts';
 
 const UNKNOWN = '00000000-0000-4000-8000-000000000009';
+
+/** The expired order's own at the provider fails after one of its transactions was completed. */
+function failInPart(folder: Folder): void {
+  const end = factOf(folder, 'order.cancelled', EXPIRED);
+  if (!end.order) throw new Error('no order');
+  Object.assign(end, { event: 'order.failed', order: { ...end.order, status: 'failed' } });
+  folder.ledger.splice(folder.ledger.indexOf(end), 0, {
+    seq: 999,
+    at: end.at,
+    event: 'transaction.completed',
+    orderId: 'ord_4',
+    reference: `${EXPIRED}:g1`,
+  });
+}
 
 const WITH_THE_PROVIDER: readonly Case[] = [
   [
@@ -82,7 +96,26 @@ const WITH_THE_PROVIDER: readonly Case[] = [
     (folder) => {
       attemptOf(folder).status = 'cancelled';
     },
+    /^I1 executed: attempt 1 was closed as cancelled on the word of a provider that had not said so$/,
     /^I7 executed: ord_1 succeeded, and attempt 1 is cancelled$/,
+  ],
+  [
+    'a part went through, and the order expired',
+    (folder) => failInPart(folder),
+    /^I7 expired: a part of ord_4 went through, and it is expired$/,
+  ],
+  [
+    'a part went through, and the order failed',
+    (folder) => {
+      failInPart(folder);
+      Object.assign(orderOf(folder, EXPIRED), { status: 'failed' });
+      the(folder.order_events, (it) => it.orderId === EXPIRED && it.event === 'expired').status = 'failed';
+      const call = callOf(folder, EXPIRED, 'read', 1);
+      change(call, { shown: { status: 'failed', version: 7 } });
+      drop(folder.runs, (it) => it.orderId === EXPIRED);
+      const detail = { orderId: EXPIRED, isRunGone: true };
+      folder.history.push({ kind: 'fault', experiment: 'F18', at: 0, what: 'message', phase: 'once', detail });
+    },
   ],
   [
     'an order is still open at the provider',

@@ -28,6 +28,24 @@ describe('I2: none lost', () => {
       /^I11 cancelled: its events end at 3 cancelled, its row is at 3 watching$/,
     ],
     [
+      'one that nobody was told of never came to rest either',
+      (folder) => {
+        for (const n of [0, 1]) change(callOf(folder, CANCELLED, 'create', n), { status: null, orderId: null });
+        Object.assign(orderOf(folder, CANCELLED), { status: 'watching', closedAt: null });
+      },
+      /^I2 cancelled: it never came to rest: watching$/,
+      /^I5 cancelled: its cancel was confirmed, and it is watching$/,
+      /^I7 cancelled: it is watching, and run .* ended with cancelled$/,
+      /^I11 cancelled: its events end at 3 cancelled, its row is at 3 watching$/,
+    ],
+    [
+      'an order has ended, and nobody knows since when',
+      (folder) => {
+        orderOf(folder, EXPIRED).closedAt = null;
+      },
+      /^I2 expired: it is expired, and nobody knows since when$/,
+    ],
+    [
       'an order ended later than ninety seconds after the faults were healed',
       (folder) => {
         orderOf(folder, EXPIRED).closedAt = HEALED_AT + 90_001;
@@ -36,22 +54,75 @@ describe('I2: none lost', () => {
     ],
     [
       'of an order that executes at its expiry the end is the provider’s to give',
-      (folder) => {
-        const end = the(folder.ledger, (it) => it.event === 'order.succeeded' && it.reference === `${EXECUTED}:g1`);
-        end.at = new Date(HEALED_AT + 60_000).toISOString();
-        the(folder.order_events, (it) => it.orderId === EXECUTED && it.event === 'executed').occurredAt = HEALED_AT;
-        orderOf(folder, EXECUTED).closedAt = HEALED_AT + 150_000;
-      },
+      (folder) => executedLate(folder, HEALED_AT + 150_000),
     ],
     [
       'but ninety seconds after that end it has ended here, too',
-      (folder) => {
-        const end = the(folder.ledger, (it) => it.event === 'order.succeeded' && it.reference === `${EXECUTED}:g1`);
-        end.at = new Date(HEALED_AT + 60_000).toISOString();
-        the(folder.order_events, (it) => it.orderId === EXECUTED && it.event === 'executed').occurredAt = HEALED_AT;
-        orderOf(folder, EXECUTED).closedAt = HEALED_AT + 150_001;
-      },
+      (folder) => executedLate(folder, HEALED_AT + 150_001),
       /^I2 executed: it ended 1 ms late$/,
+    ],
+  ]);
+});
+
+/** Executing at its expiry; the provider lets it succeed a minute after all was healed. */
+function executedLate(folder: Folder, closedAt: number): void {
+  const end = the(folder.ledger, (it) => it.event === 'order.succeeded' && it.reference === `${EXECUTED}:g1`);
+  end.at = new Date(HEALED_AT + 60_000).toISOString();
+  the(folder.order_events, (it) => it.orderId === EXECUTED && it.event === 'executed').occurredAt = HEALED_AT;
+  orderOf(folder, EXECUTED).closedAt = closedAt;
+  the(folder.transactions, (it) => it.orderId === EXECUTED).closedAt = closedAt;
+}
+
+describe('I2: what others broke later is no excuse', () => {
+  const EXPIRES_AT = BEGAN_AT + 32_500;
+  /** Long after the order another experiment begins, and all is healed only after that. */
+  const followed = (folder: Folder, what: 'ended' | 'mended', endedAt: number) => {
+    folder.meta.healedAt = BEGAN_AT + 600_000;
+    folder.history.push({ kind: 'turn', experiment: 'F12', at: endedAt, what });
+    folder.history.push({ kind: 'turn', experiment: 'F13', at: BEGAN_AT + 60_000, what: 'began' });
+    folder.history.push({ kind: 'turn', experiment: 'F13', at: BEGAN_AT + 590_000, what: 'ended' });
+    if (what === 'mended') folder.history.push({ kind: 'turn', experiment: 'F12', at: BEGAN_AT + 590_000, what });
+  };
+  const closed = (folder: Folder, at: number) => {
+    orderOf(folder, EXPIRED).closedAt = at;
+  };
+  each([
+    [
+      'an order of the first experiment ended when the second was over',
+      (folder) => {
+        followed(folder, 'ended', EXPIRES_AT - 1);
+        closed(folder, EXPIRES_AT + 90_001);
+      },
+      /^I2 expired: it ended 1 ms late$/,
+    ],
+    [
+      'in time after its expiry',
+      (folder) => {
+        followed(folder, 'ended', EXPIRES_AT - 1);
+        closed(folder, EXPIRES_AT + 90_000);
+      },
+    ],
+    [
+      'in time after the end of its own experiment',
+      (folder) => {
+        followed(folder, 'ended', EXPIRES_AT + 5_000);
+        closed(folder, EXPIRES_AT + 95_000);
+      },
+    ],
+    [
+      'in a mix that mends what it breaks an order has its time from the mending that it lived to see',
+      (folder) => {
+        followed(folder, 'mended', EXPIRES_AT + 5_000);
+        closed(folder, EXPIRES_AT + 95_001);
+      },
+      /^I2 expired: it ended 1 ms late$/,
+    ],
+    [
+      'without a word of its end an experiment lasts until all was healed',
+      (folder) => {
+        folder.meta.healedAt = BEGAN_AT + 600_000;
+        closed(folder, BEGAN_AT + 690_000);
+      },
     ],
   ]);
 });

@@ -67,6 +67,9 @@ export function cleanFolder(): Folder {
       httpDeadlineMs: 1_000,
       refreshMs: 1_000,
       callsPerSecond: 50,
+      maxStopGapBps: 500,
+      planned: STORIES.length,
+      mustExecute: true,
       beganAt: BEGAN_AT,
       healedAt: HEALED_AT,
       rested: true,
@@ -74,7 +77,10 @@ export function cleanFolder(): Folder {
       secrets: [SECRET],
       accounts: [ACCOUNT],
     },
-    history: [{ kind: 'turn', experiment: 'F12', at: BEGAN_AT, what: 'began' }],
+    history: [
+      { kind: 'turn', experiment: 'F12', at: BEGAN_AT, what: 'began' },
+      { kind: 'fault', experiment: 'F12', at: BEGAN_AT + 1, what: 'flushall', phase: 'once' },
+    ],
     orders: [],
     transactions: [],
     conduit_sends: [],
@@ -83,9 +89,18 @@ export function cleanFolder(): Folder {
     outbox: [],
     inbox: [],
     rate_observations: [],
+    pauses: [],
+    dead_letters: [],
+    users: [{ userId: OWNER }],
+    api_keys: [{ keyHash: 'h', prefix: SECRET.slice(0, 8) }],
+    conduit_accounts: [{ accountId: ACCOUNT }],
+    account_owners: [{ accountId: ACCOUNT }],
+    rate_baselines: [],
+    provider_gate: [{ closedUntil: null }],
     ledger: [],
     requests: [],
     runs: [],
+    other_runs: [{ workflowId: 'rate-watch-USD-EUR', runs: [watcherRun()] }],
     metrics: [{ name: 'api', text: 'nodejs_active_handles_total{service="api"} 12\n' }],
     handles: [{ name: 'api', openFiles: 35, sessions: 4 }],
     logs: { 'api-1.log': '{"level":"info"}\n' },
@@ -97,6 +112,11 @@ export function cleanFolder(): Folder {
     folder.rate_observations.push({ pair: 'USD-EUR', observedAt: atMs + 20 });
   }
   return folder;
+}
+
+function watcherRun() {
+  const events = [{ eventTime: new Date(BEGAN_AT).toISOString(), eventType: 'EVENT_TYPE_WORKFLOW_EXECUTION_STARTED' }];
+  return { runId: 'run-watch', status: 'RUNNING', closedAt: null, events };
 }
 
 function tell(folder: Folder, story: Story): void {
@@ -124,7 +144,16 @@ function tell(folder: Folder, story: Story): void {
   });
   folder.idempotency_keys.push({ userId: OWNER, key: `key-${orderId}`, orderId });
   steps.forEach(([event, to, afterMs, actor = 'workflow'], index) => {
-    folder.order_events.push({ orderId, number: index + 1, event, status: to, actor, occurredAt: at(afterMs) });
+    const rest = { reason: null, attempt: null, pages: [] };
+    folder.order_events.push({
+      orderId,
+      number: index + 1,
+      event,
+      status: to,
+      actor,
+      occurredAt: at(afterMs),
+      ...rest,
+    });
     const payload = index === 0 ? { order_id: orderId } : { order_id: orderId, version: index + 1 };
     folder.outbox.push({
       topic: index === 0 ? 'order-checks' : 'order-changes',
@@ -144,7 +173,11 @@ function tell(folder: Folder, story: Story): void {
 
 function endOfRun(status: string) {
   const data = Buffer.from(JSON.stringify({ status, reason: null })).toString('base64');
-  return { workflowExecutionCompletedEventAttributes: { result: { payloads: [{ data }] } } };
+  return {
+    eventTime: '2026-01-01T00:00:40Z',
+    eventType: 'EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED',
+    workflowExecutionCompletedEventAttributes: { result: { payloads: [{ data }] } },
+  };
 }
 
 /** What the order's customer did and was told, and that a stranger was told nothing. */
@@ -171,6 +204,10 @@ function addCustomer(
       ...call,
     });
   const request = {
+    from_currency: 'USD',
+    from_network: null,
+    to_currency: 'EUR',
+    to_network: null,
     amount: '100.00',
     target_rate: '0.920',
     direction,

@@ -1,7 +1,8 @@
-// I14 and I15: how the system recovered, and what it gave away.
+// I14: how the system recovered, and whether anything was shown; I1: what people were called for.
 import { describe } from '@jest/globals';
-import { ACCOUNT, BEGAN_AT, EXECUTED, SECRET } from './clean-folder.ts';
-import { type Folder, the } from './folder.ts';
+import { BEGAN_AT, EXECUTED } from './clean-folder.ts';
+import { callOf, change } from './facts.ts';
+import { drop, type Folder, the } from './folder.ts';
 import { each } from './spoiled.ts';
 
 const HEALED_AT = BEGAN_AT + 40_000;
@@ -54,6 +55,11 @@ describe('I14: recovery', () => {
       /^I14 -: at rest bridge1 does not tell its metrics$/,
     ],
     [
+      'a process tells its metrics, and nothing of its handles',
+      (folder) => folder.metrics.push({ name: 'bridge1', text: 'up 1\n' }),
+      /^I14 -: at rest bridge1 does not tell its handles$/,
+    ],
+    [
       'sessions are left open at the database',
       (folder) => folder.handles.push({ name: 'worker1', openFiles: 40, sessions: 25 }),
       /^I14 -: at rest worker1 holds 25 sessions of its kind, 24 at most are due$/,
@@ -75,101 +81,104 @@ describe('I14: recovery', () => {
   ]);
 });
 
-describe('I15: secrecy', () => {
+describe('I14: an experiment in which nothing happened', () => {
+  each([
+    ['nothing was broken', (folder) => drop(folder.history, (it) => it.kind === 'fault'), /^I14 -: F12 broke nothing$/],
+    [
+      'what an operator puts right is no fault',
+      (folder) => {
+        the(folder.history, (it) => it.kind === 'fault').kind = 'turn';
+        const note = { kind: 'fault', experiment: 'F12', at: HEALED_AT, phase: 'once' } as const;
+        folder.history.push({ ...note, what: 'an operator resumes', detail: { scope: 'all', reason: 'absurd_rate' } });
+      },
+      /^I14 -: F12 broke nothing$/,
+    ],
+    [
+      'of two experiments one broke nothing',
+      (folder) => {
+        folder.meta.experiments = ['F12', 'F16'];
+      },
+      /^I14 -: F16 broke nothing$/,
+    ],
+    [
+      'none of the planned orders was accepted',
+      (folder) => {
+        for (const call of folder.history)
+          if (call.kind === 'operation' && call.operation === 'create') change(call, { status: null, orderId: null });
+      },
+      /^I14 -: of 4 planned orders none was accepted$/,
+    ],
+    [
+      'none was planned',
+      (folder) => {
+        folder.meta.planned = 0;
+        for (const call of folder.history)
+          if (call.kind === 'operation' && call.operation === 'create') change(call, { status: null, orderId: null });
+      },
+    ],
+    [
+      'no order was executed',
+      (folder) => {
+        for (const fact of folder.ledger) if (fact.event === 'order.claimed') fact.event = 'order.linked';
+      },
+      /^I14 -: no order was executed$/,
+    ],
+    [
+      'none was to be',
+      (folder) => {
+        folder.meta.mustExecute = false;
+        for (const fact of folder.ledger) if (fact.event === 'order.claimed') fact.event = 'order.linked';
+      },
+    ],
+  ]);
+});
+
+describe('I1 and I7: what people are called for', () => {
+  const page = (folder: Folder, why: string) => {
+    the(folder.order_events, (it) => it.orderId === EXECUTED && it.event === 'executed').pages = [why];
+  };
   each([
     [
-      'a secret in a log',
+      'money moved without an execute',
+      (folder) => page(folder, 'executed_without_execute'),
+      /^I1 executed: people were called: executed_without_execute$/,
+    ],
+    [
+      'other amounts were settled than were locked',
+      (folder) => page(folder, 'settled_differs_from_lock'),
+      /^I7 executed: people were called: settled_differs_from_lock$/,
+    ],
+    ['what the provider does by itself', (folder) => page(folder, 'partial_effect')],
+    [
+      'an orphan executed: everything is paused',
+      (folder) => folder.pauses.push({ scope: 'all', reason: 'orphan_executed' }),
+      /^I1 -: people were called: orphan_executed$/,
+    ],
+    [
+      'and somebody has resumed it',
       (folder) => {
-        folder.logs['worker1-2.log'] = `{"authorization":"Bearer ${SECRET}"}`;
+        const detail = { scope: 'all', reason: 'late_execute_reply' };
+        const note = { kind: 'fault', experiment: 'F12', at: HEALED_AT, phase: 'once' } as const;
+        folder.history.push({ ...note, what: 'an operator resumes', detail });
       },
-      /^I15 -: the log worker1-2.log shows cpt_secr…$/,
+      /^I1 -: people were called: late_execute_reply$/,
+    ],
+    ['a pause of another kind', (folder) => folder.pauses.push({ scope: 'all', reason: 'API_KEY_INVALID' })],
+  ]);
+});
+
+describe('I14: 503', () => {
+  each([
+    [
+      'an outage that does not say when to come back',
+      (folder) => change(callOf(folder, EXECUTED, 'read'), { status: 503, retryAfter: null }),
+      /^I14 executed: read was answered 503 without a time to come back$/,
     ],
     [
-      'an account in a log',
-      (folder) => {
-        folder.logs['worker1-2.log'] = ACCOUNT;
-      },
-      /^I15 -: the log worker1-2.log shows wlt_acco…$/,
+      'or says it in words',
+      (folder) => change(callOf(folder, EXECUTED, 'read'), { status: 503, retryAfter: 'soon' }),
+      /^I14 executed: read was answered 503 without a time to come back$/,
     ],
-    [
-      'a secret in a column',
-      (folder) =>
-        Object.assign(
-          the(folder.orders, (it) => it.orderId === EXECUTED),
-          { reason: SECRET },
-        ),
-      /^I15 -: orders.jsonl shows cpt_secr…$/,
-    ],
-    [
-      'an account where it has its place',
-      (folder) =>
-        Object.assign(
-          the(folder.orders, (it) => it.orderId === EXECUTED),
-          { note: ACCOUNT },
-        ),
-    ],
-    [
-      'an account in an event',
-      (folder) =>
-        Object.assign(
-          the(folder.order_events, (it) => it.orderId === EXECUTED && it.number === 1),
-          { detail: ACCOUNT },
-        ),
-      /^I15 -: order_events.jsonl shows wlt_acco…$/,
-    ],
-    [
-      'a secret in the payload of a run',
-      (folder) => {
-        const run = the(the(folder.runs, (it) => it.orderId === EXECUTED).runs, () => true);
-        const data = Buffer.from(JSON.stringify({ key: SECRET })).toString('base64');
-        run.events = [{ input: { payloads: [{ data }] } } as object, ...run.events];
-      },
-      /^I15 -: runs.jsonl shows cpt_secr…$/,
-    ],
-    [
-      'an account in an error body',
-      (folder) => {
-        const call = folder.history.find((it) => it.kind === 'operation' && it.status === 409);
-        Object.assign(call ?? {}, { error: { detail: ACCOUNT } });
-      },
-      /^I15 -: an error body shows wlt_acco…$/,
-    ],
-    [
-      'an id in a metric',
-      (folder) => folder.metrics.push({ name: 'api', text: `orders{order="${EXECUTED}"} 1\n` }),
-      /^I15 -: a metric of api shows an id$/,
-    ],
-    [
-      'a forged webhook is believed',
-      (folder) => folder.inbox.push({ eventId: 'evt_forged', type: 'rfi.opened', orderId: null }),
-      /^I15 -: a rfi.opened was believed that nobody sent$/,
-    ],
-    [
-      'one that the experiment had the provider sign is not forged',
-      (folder) => {
-        folder.inbox.push({ eventId: 'evt_made_up', type: 'order.succeeded', orderId: null });
-        const body = { type: 'order.succeeded', data: {}, skewSeconds: 299 };
-        folder.ledger.push({ seq: 999, at: '', event: 'control.used', what: 'POST /_sim/webhooks', with: body });
-      },
-    ],
-    [
-      'one such accounts for one',
-      (folder) => {
-        for (const eventId of ['evt_made_up', 'evt_forged'])
-          folder.inbox.push({ eventId, type: 'order.succeeded', orderId: null });
-        const body = { type: 'order.succeeded', data: {} };
-        folder.ledger.push({ seq: 999, at: '', event: 'control.used', what: 'POST /_sim/webhooks', with: body });
-      },
-      /^I15 -: a order.succeeded was believed that nobody sent$/,
-    ],
-    [
-      'one that it had forged is',
-      (folder) => {
-        folder.inbox.push({ eventId: 'evt_made_up', type: 'order.succeeded', orderId: null });
-        const body = { type: 'order.succeeded', data: {}, forge: 'wrong_secret' };
-        folder.ledger.push({ seq: 999, at: '', event: 'control.used', what: 'POST /_sim/webhooks', with: body });
-      },
-      /^I15 -: a order.succeeded was believed that nobody sent$/,
-    ],
+    ['one that does', (folder) => change(callOf(folder, EXECUTED, 'read'), { status: 503, retryAfter: '2' })],
   ]);
 });

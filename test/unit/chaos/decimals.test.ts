@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { compare, exact, isPlain, isSame, times } from '../../../chaos/checker/decimals.ts';
+import { compare, exact, isPlain, isSame, quotient, roundedUp, times } from '../../../chaos/checker/decimals.ts';
 
 describe('decimals of the judge', () => {
   test.each([
@@ -12,6 +12,24 @@ describe('decimals of the judge', () => {
     expect(compare(exact(a), exact(b))).toBe(sign);
     expect(compare(exact(b), exact(a))).toBe(sign === 0 ? 0 : -sign);
     expect(isSame(a, b)).toBe(sign === 0);
+  });
+
+  test.each([
+    ['0.8740000000000000000', 18, '0.874'],
+    ['0.8740000000000000001', 18, '0.874000000000000001'],
+    ['0.8749', 18, '0.8749'],
+    ['1.01', 1, '1.1'],
+  ])('%s at %d places, rounded up, is %s', (text, places, due) => {
+    expect(compare(roundedUp(exact(text), places), exact(due))).toBe(0);
+  });
+
+  test.each([
+    ['146.674694', '158.210000', '0.927088641678781366'],
+    ['1', '3', '0.333333333333333333'],
+    ['2', '3.00', '0.666666666666666666'],
+    ['92.50', '100.000000', '0.925'],
+  ])('%s divided by %s, rounded down, is %s', (a, b, due) => {
+    expect(compare(quotient(exact(a), exact(b), 18), exact(due))).toBe(0);
   });
 
   test('a product that floats and twenty digits get wrong is exact', () => {

@@ -22,7 +22,29 @@ describe('I13: bounded effort', () => {
           ...times(100, (n) => ({ atMs: BEGAN_AT + 2_000 + n * 300, operation: 'orders.get', reference })),
         );
       },
-      /^I13 executed: 103 calls for one order, 56 at most were due$/,
+      /^I13 executed: 103 calls for one order, 32 at most were due$/,
+    ],
+    [
+      'an order that ended early has no longer budget for it',
+      (folder) => {
+        const reference = `${EXECUTED}:g1`;
+        // As many as its orphan was allowed, had it lived as long as the run.
+        folder.requests.push(
+          ...times(40, (n) => ({ atMs: BEGAN_AT + 2_000 + n * 1_000, operation: 'orders.get', reference })),
+        );
+      },
+      /^I13 executed: 43 calls for one order, 32 at most were due$/,
+    ],
+    [
+      'one whose orphan is followed that long has',
+      (folder) => {
+        const attempt = the(folder.transactions, (it) => it.orderId === EXECUTED);
+        Object.assign(attempt, { orphanUntil: BEGAN_AT + 40_000, orphanClosedAt: BEGAN_AT + 40_000 });
+        const reference = `${EXECUTED}:g1`;
+        folder.requests.push(
+          ...times(40, (n) => ({ atMs: BEGAN_AT + 2_000 + n * 900, operation: 'orders.get', reference })),
+        );
+      },
     ],
     [
       'more calls at a time than the workers allow themselves',
@@ -61,6 +83,15 @@ describe('I13: bounded effort', () => {
         call(folder, 1_500);
         folder.history.push({ kind: 'fault', experiment: 'F45', at: LIMITED + 10, what: 'kill', phase: 'once' });
       },
+    ],
+    [
+      'what troubles no process of ours excuses nothing',
+      (folder) => {
+        limit(folder);
+        call(folder, 1_500);
+        folder.history.push({ kind: 'fault', experiment: 'F12', at: LIMITED + 10, what: 'flushall', phase: 'once' });
+      },
+      /^I13 -: 1 calls before the end of a Retry-After of 3 s/,
     ],
     [
       'a strike long before excuses nothing',
@@ -113,6 +144,27 @@ describe('I13: one quote an interval', () => {
       },
     ],
     [
+      'one that dies in another time leaves none more in this',
+      (folder) => {
+        folder.rate_observations.push(
+          ...times(3, (n) => ({ pair: 'USD-EUR', observedAt: BEGAN_AT + 5_100 + n * 100 })),
+        );
+        const strike = { kind: 'fault', experiment: 'F01', what: 'kill', phase: 'once' } as const;
+        folder.history.push({ ...strike, at: BEGAN_AT - 5_000 }, { ...strike, at: BEGAN_AT + 60_000 });
+      },
+      /^I13 -: 33 quotes watched USD-EUR, 32 were due$/,
+    ],
+    [
+      'what is not due in half a minute is not made up for by an idle hour',
+      (folder) => {
+        folder.rate_observations.push(
+          { pair: 'USD-EUR', observedAt: BEGAN_AT + 3_600_000 },
+          ...times(3, (n) => ({ pair: 'USD-EUR', observedAt: BEGAN_AT + 5_100 + n * 100 })),
+        );
+      },
+      /^I13 -: 33 quotes watched USD-EUR, 32 were due$/,
+    ],
+    [
       'its return is no second strike',
       (folder) => {
         folder.rate_observations.push(
@@ -138,7 +190,7 @@ describe('I13: one quote an interval', () => {
       (folder) => {
         folder.requests.push(...times(100, (n) => quote(BEGAN_AT + 5_000 + n * 200)));
       },
-      /^I13 -: 133 quotes, 110 at most were due$/,
+      /^I13 -: 133 quotes, 104 at most were due$/,
     ],
   ]);
 });

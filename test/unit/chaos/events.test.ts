@@ -85,20 +85,82 @@ describe('I11: events', () => {
       (folder) => {
         drop(folder.inbox, (it) => it.eventId === SUCCEEDED);
         drop(folder.outbox, (it) => it.payload.event_id === SUCCEEDED);
+        delivery(folder).swallowed = true;
+      },
+    ],
+    [
+      'one that came is missed, whatever else was swallowed',
+      (folder) => {
+        drop(folder.inbox, (it) => it.eventId === SUCCEEDED);
+        drop(folder.outbox, (it) => it.payload.event_id === SUCCEEDED);
         const rule = { match: { operation: 'webhook' }, action: { webhook: { never: true } } };
         folder.ledger.push({ seq: 999, at: '', event: 'control.used', what: 'POST /_sim/faults', with: [rule] });
+        folder.ledger.push({ ...delivery(folder), deliveryId: 'wdl_other', swallowed: true });
       },
+      /^I11 -: webhook .*, order.succeeded, was acknowledged and is not kept$/,
     ],
     [
       'a delivery that failed is not missed either',
       (folder) => {
         drop(folder.inbox, (it) => it.eventId === SUCCEEDED);
         drop(folder.outbox, (it) => it.payload.event_id === SUCCEEDED);
-        the(
-          folder.ledger,
-          (it) => it.deliveryId === 'wdl_order.succeeded_ord_1' && it.event === 'delivery.ended',
-        ).status = 'failed';
+        delivery(folder).status = 'failed';
       },
+    ],
+  ]);
+});
+
+const delivery = (folder: Folder) =>
+  the(folder.ledger, (it) => it.deliveryId === 'wdl_order.succeeded_ord_1' && it.event === 'delivery.ended');
+
+describe('I11: messages that are put aside', () => {
+  const aside = (folder: Folder, orderId: string, reason: string | null) =>
+    folder.dead_letters.push({ topic: 'order-changes', reason, data: JSON.stringify({ v: 1, order_id: orderId }) });
+  const malform = (folder: Folder, topic: string) => {
+    const note = { kind: 'fault', experiment: 'F17', at: 0, what: 'malformed messages', phase: 'once' } as const;
+    folder.history.push({ ...note, detail: { topic, messages: 7 } });
+  };
+  each([
+    [
+      'a message of an order',
+      (folder) => aside(folder, EXECUTED, 'not_json'),
+      /^I11 executed: a message of order-changes was put aside: not_json$/,
+    ],
+    [
+      'a message that the broker gave up',
+      (folder) => folder.dead_letters.push({ topic: 'order-checks', reason: null, data: '\0' }),
+      /^I11 -: a message of order-checks was put aside: no reason given$/,
+    ],
+    [
+      'one that the experiment made unreadable',
+      (folder) => {
+        malform(folder, 'order-changes');
+        aside(folder, UNKNOWN, 'unknown_order');
+      },
+    ],
+    [
+      'one of those without a reason',
+      (folder) => {
+        malform(folder, 'order-changes');
+        aside(folder, UNKNOWN, null);
+      },
+      /^I11 -: a message of order-changes was put aside: no reason given$/,
+    ],
+    [
+      'an order’s among those',
+      (folder) => {
+        malform(folder, 'order-changes');
+        aside(folder, EXECUTED, 'unknown_order');
+      },
+      /^I11 executed: a message of order-changes was put aside: unknown_order$/,
+    ],
+    [
+      'one of another topic',
+      (folder) => {
+        malform(folder, 'conduit-events');
+        aside(folder, UNKNOWN, 'unknown_order');
+      },
+      /^I11 -: a message of order-changes was put aside: unknown_order$/,
     ],
   ]);
 });

@@ -1,8 +1,10 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { judge, type Verdict } from '../../../chaos/checker/judge.ts';
 import type {
   AttemptRow,
+  DeadLetterRow,
   EventRow,
   HandlesRow,
   InboxRow,
@@ -11,10 +13,9 @@ import type {
   MetricsText,
   ObservationRow,
   OrderRow,
+  PauseRow,
   SendRow,
-} from '../../../chaos/checker/evidence.ts';
-import { judge } from '../../../chaos/checker/judge.ts';
-import type { Violation } from '../../../chaos/checker/verdict.ts';
+} from '../../../chaos/checker/rows.ts';
 import type { Fact, Meta, Request, Run } from '../../../chaos/checker/witnesses.ts';
 import type { HistoryEntry } from '../../../chaos/evidence/history.ts';
 
@@ -32,17 +33,26 @@ export interface Folder {
   readonly outbox: Open<MessageRow>[];
   readonly inbox: Open<InboxRow>[];
   readonly rate_observations: Open<ObservationRow>[];
+  readonly pauses: Open<PauseRow>[];
+  readonly dead_letters: Open<DeadLetterRow>[];
+  readonly users: object[];
+  readonly api_keys: object[];
+  readonly conduit_accounts: object[];
+  readonly account_owners: object[];
+  readonly rate_baselines: object[];
+  readonly provider_gate: object[];
   readonly ledger: Open<Fact>[];
   readonly requests: Open<Request>[];
   readonly runs: { orderId: string; runs: Open<Run>[] }[];
+  readonly other_runs: { workflowId: string; runs: Open<Run>[] }[];
   readonly metrics: Open<MetricsText>[];
   readonly handles: Open<HandlesRow>[];
   /** Logs of the processes, by name. */
   readonly logs: Record<string, string>;
 }
 
-/** Writes the folder, has it judged, and takes it away again. */
-export function judged({ meta, logs, ...tables }: Folder): readonly Violation[] {
+/** Writes the folder, has it judged, and takes it away again. Throws where the judge refuses to read it. */
+export function judged({ meta, logs, ...tables }: Folder): Verdict {
   const dir = mkdtempSync(join(tmpdir(), 'evidence-'));
   try {
     writeFileSync(join(dir, 'meta.json'), JSON.stringify(meta));
@@ -50,7 +60,7 @@ export function judged({ meta, logs, ...tables }: Folder): readonly Violation[] 
       writeFileSync(join(dir, `${name}.jsonl`), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
     mkdirSync(join(dir, 'logs'));
     for (const [name, text] of Object.entries(logs)) writeFileSync(join(dir, 'logs', name), text);
-    return judge(dir).violations;
+    return judge(dir);
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }

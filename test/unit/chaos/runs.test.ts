@@ -1,11 +1,17 @@
 // I7 and I12: what Temporal says of the orders.
 import { describe } from '@jest/globals';
-import { CANCELLED, EXECUTED, EXPIRED } from './clean-folder.ts';
+import type { Run } from '../../../chaos/checker/witnesses.ts';
+import type { FaultNote } from '../../../chaos/evidence/history.ts';
+import { BEGAN_AT, CANCELLED, EXECUTED, EXPIRED } from './clean-folder.ts';
 import { runOf } from './facts.ts';
 import { type Folder, the } from './folder.ts';
-import { each } from './spoiled.ts';
+import { type Case, each } from './spoiled.ts';
 
 const firstRun = (folder: Folder) => the(runOf(folder).runs, () => true);
+
+/** What was done to the runs, or to who runs them. */
+const lay = (folder: Folder, note: Partial<FaultNote> & { readonly what: string }) =>
+  folder.history.push({ kind: 'fault', experiment: 'F12', at: BEGAN_AT, phase: 'once', ...note });
 
 describe('I7: our rows and Temporal agree', () => {
   each([
@@ -52,11 +58,44 @@ describe('I7: our rows and Temporal agree', () => {
       },
       /^I7 executed: run .* ended TIMED_OUT$/,
     ],
+    ...(['TERMINATED', 'CANCELLED'] as const).map(
+      (status): Case => [
+        `a run was ${status}, and nobody had laid hands on it`,
+        (folder) => {
+          firstRun(folder).status = status;
+        },
+        new RegExp(`^I7 executed: run run-.* ended ${status}, and nobody had laid hands on it$`),
+      ],
+    ),
     [
       'a run that an operator terminated proves nothing',
       (folder) => {
         firstRun(folder).status = 'TERMINATED';
+        lay(folder, { what: 'terminate', detail: { orderId: EXECUTED } });
       },
+    ],
+    [
+      'the hands that were laid on another are not on this one',
+      (folder) => {
+        firstRun(folder).status = 'TERMINATED';
+        lay(folder, { what: 'terminate', detail: { orderId: EXPIRED } });
+      },
+      /^I7 executed: run run-.* ended TERMINATED, and nobody had laid hands on it$/,
+    ],
+    [
+      'repair replaces what a release left stuck',
+      (folder) => {
+        firstRun(folder).status = 'TERMINATED';
+        lay(folder, { what: 'deploy', detail: { what: 'a patched change' } });
+      },
+    ],
+    [
+      'of its own experiment only',
+      (folder) => {
+        firstRun(folder).status = 'TERMINATED';
+        lay(folder, { what: 'deploy', experiment: 'F39' });
+      },
+      /^I7 executed: run run-.* ended TERMINATED, and nobody had laid hands on it$/,
     ],
     [
       'a run ended with another outcome than the row',
@@ -76,15 +115,40 @@ describe('I7: our rows and Temporal agree', () => {
 });
 
 describe('I12: replay', () => {
-  const failed = (cause: string, message = 'a bug') => ({
+  const FAILED_AT = BEGAN_AT + 20_000;
+  const iso = (at: number) => new Date(at).toISOString();
+  const failed = (cause: string, message = 'a bug', at = FAILED_AT) => ({
+    eventTime: iso(at),
+    eventType: 'EVENT_TYPE_WORKFLOW_TASK_FAILED',
     workflowTaskFailedEventAttributes: { cause, failure: { message } },
   });
+  const completedAt = (at: number) => ({ eventTime: iso(at), eventType: 'EVENT_TYPE_WORKFLOW_TASK_COMPLETED' });
   const NON_DETERMINISTIC = failed('WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR');
-  const addEvent = (folder: Folder, event: object) => {
+  const UNHANDLED = 'WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE';
+  const HELD = failed(UNHANDLED, 'Script execution timed out after 5000ms');
+  const addEvent = (folder: Folder, ...events: Run['events']) => {
     const run = firstRun(folder);
-    run.events = [event, ...run.events];
+    run.events = [...events, ...run.events];
+  };
+  const freeze = (folder: Folder, at: number, ms: number) =>
+    lay(folder, { what: 'freeze at seam', at, detail: { ms } });
+  /** Bad code from the start of the first worker on, until all have the good one again. */
+  const release = (folder: Folder, from: number, to: number) => {
+    lay(folder, { what: 'deploy', at: from - 5_000, detail: { what: 'a patched change' } });
+    const started = { kind: 'system', what: 'process.started' } as const;
+    folder.history.push({ ...started, at: from, detail: { name: 'worker1' } });
+    lay(folder, { what: 'deploy', at: from + 2_000, detail: { what: 'code that cannot follow' } });
+    lay(folder, { what: 'deploy', at: to, detail: { what: 'the patched change again' } });
   };
   each([
+    [
+      'a watcher met one that it could not follow',
+      (folder) => {
+        const run = the(the(folder.other_runs, () => true).runs, () => true);
+        run.events = [...run.events, NON_DETERMINISTIC];
+      },
+      /^I12 -: run run-watch of rate-watch-USD-EUR could not go on: .*NON_DETERMINISTIC_ERROR$/,
+    ],
     [
       'a run met a history that it could not follow',
       (folder) => addEvent(folder, NON_DETERMINISTIC),
@@ -92,30 +156,82 @@ describe('I12: replay', () => {
     ],
     [
       'the code of a workflow threw',
-      (folder) => addEvent(folder, failed('WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE')),
+      (folder) => addEvent(folder, failed(UNHANDLED)),
       /^I12 executed: run .* could not go on: .*UNHANDLED_FAILURE$/,
     ],
     [
       'code that was frozen in the middle is nobody’s fault',
-      (folder) =>
-        addEvent(
-          folder,
-          failed(
-            'WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE',
-            'Script execution timed out after 5000ms',
-          ),
-        ),
+      (folder) => {
+        addEvent(folder, HELD);
+        freeze(folder, FAILED_AT - 8_100, 8_000);
+      },
+    ],
+    [
+      'code that held its thread, and nobody had frozen it',
+      (folder) => {
+        addEvent(folder, HELD);
+        lay(folder, { what: 'kill', at: FAILED_AT - 100 });
+      },
+      /^I12 executed: run .* could not go on: .*UNHANDLED_FAILURE$/,
+    ],
+    [
+      'a freeze that was long over, or came later, has held nothing',
+      (folder) => {
+        addEvent(folder, HELD);
+        freeze(folder, FAILED_AT - 18_001, 8_000);
+        freeze(folder, FAILED_AT + 1, 8_000);
+      },
+      /^I12 executed: run .* could not go on: .*UNHANDLED_FAILURE$/,
+    ],
+    [
+      'a freeze excuses no other failure',
+      (folder) => {
+        addEvent(folder, failed(UNHANDLED));
+        freeze(folder, FAILED_AT - 8_100, 8_000);
+      },
+      /^I12 executed: run .* could not go on: .*UNHANDLED_FAILURE$/,
     ],
     [
       'a task that was overtaken by a reset is nobody’s fault',
       (folder) => addEvent(folder, failed('WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW')),
     ],
     [
-      'an experiment that deploys such code is not held to it',
+      'while code that cannot follow is in place it does not',
       (folder) => {
         addEvent(folder, NON_DETERMINISTIC);
-        folder.meta.breaksReplay = true;
+        release(folder, FAILED_AT - 100, FAILED_AT + 8_000);
       },
+    ],
+    [
+      'what it has written the good code cannot follow',
+      (folder) => {
+        addEvent(folder, completedAt(FAILED_AT - 2_000), NON_DETERMINISTIC);
+        release(folder, FAILED_AT - 9_000, FAILED_AT - 1_000);
+      },
+    ],
+    [
+      'what it has not written the good code can',
+      (folder) => {
+        addEvent(folder, completedAt(FAILED_AT - 20_000), NON_DETERMINISTIC);
+        release(folder, FAILED_AT - 9_000, FAILED_AT - 1_000);
+      },
+      /^I12 executed: run .* could not go on: .*NON_DETERMINISTIC_ERROR$/,
+    ],
+    [
+      'before it was there the good code could follow everything',
+      (folder) => {
+        addEvent(folder, NON_DETERMINISTIC);
+        release(folder, FAILED_AT + 1, FAILED_AT + 8_000);
+      },
+      /^I12 executed: run .* could not go on: .*NON_DETERMINISTIC_ERROR$/,
+    ],
+    [
+      'nor may it throw',
+      (folder) => {
+        addEvent(folder, failed(UNHANDLED));
+        release(folder, FAILED_AT - 100, FAILED_AT + 8_000);
+      },
+      /^I12 executed: run .* could not go on: .*UNHANDLED_FAILURE$/,
     ],
   ]);
 });

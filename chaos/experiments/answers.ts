@@ -1,0 +1,82 @@
+// Conduit contradicts itself: in what it shows, in how executions end, in its clock and its signatures.
+import type { FaultRuleInput } from '../../simulator/faults/rules.ts';
+import type { Experiment } from './experiment.ts';
+import { lostReplies, under } from './provider.ts';
+
+type Action = FaultRuleInput['action'];
+
+const LISTS = ['orders.list'] as const;
+const READS = ['orders.get', 'orders.list'] as const;
+
+const often = (
+  operation: NonNullable<FaultRuleInput['match']>['operation'],
+  probability: number,
+  action: Action,
+): FaultRuleInput => ({ match: { operation, probability, times: 'always' }, action });
+
+export const ANSWER_EXPERIMENTS: readonly Experiment[] = [
+  {
+    id: 'F46',
+    title: 'replies are lost, and look-ups lag, are old, find nothing, or ignore what was asked for',
+    atRisk: ['I1', 'I7'],
+    run: (stage) =>
+      under(stage, [
+        ...lostReplies('orders.create', 0.6),
+        ...lostReplies('orders.execute', 0.6),
+        often([...READS], 0.2, { lookup: { lagMs: 4_000 } }),
+        often([...READS], 0.2, { lookup: { staleMs: 3_000 } }),
+        often([...READS], 0.15, { lookup: { absent: true } }),
+        often([...LISTS], 0.5, { lookup: { ignoreFilter: true } }),
+      ]),
+  },
+  {
+    id: 'F47',
+    title: 'executions fail, with and without money moved; claims stay open past their expiry',
+    atRisk: ['I1', 'I2', 'I7'],
+    run: (stage) => {
+      const failing = (code: string, ...transactions: ('completed' | 'failed' | 'processing' | 'cancelled')[]) =>
+        ({ settlement: { failure: { code, transactions } } }) satisfies Action;
+      return under(stage, [
+        often('orders.execute', 0.12, failing('provider_unavailable', 'completed')),
+        often('orders.execute', 0.12, failing('provider_unavailable', 'failed')),
+        often('orders.execute', 0.12, failing('insufficient_funds')),
+        often('orders.execute', 0.12, failing('cancelled', 'cancelled', 'failed')),
+        often('orders.execute', 0.12, failing('compliance_hold', 'failed')),
+        often('orders.execute', 0.25, { settlement: { held: true } }),
+      ]);
+    },
+  },
+  {
+    id: 'F48',
+    title: 'Conduit shows a second order under the reference of the first',
+    atRisk: ['I1', 'I7'],
+    run: (stage) =>
+      under(stage, [
+        ...lostReplies('orders.create', 0.6),
+        { match: { operation: 'orders.list', times: 3 }, action: { lookup: { twins: { state: 'pending' } } } },
+      ]),
+  },
+  {
+    id: 'F49',
+    title: "Conduit's clock drifts away, and the secret of its webhooks is rotated",
+    atRisk: ['I4', 'I15'],
+    async run({ system, windowMs, sleep, note, struck }) {
+      await sleep(windowMs / 4);
+      await system.rotateWebhookSecret();
+      note('the secret is rotated');
+      await sleep(1_000);
+      // The former one is still good; now the api learns the new one.
+      await system.fleet.terminate('api');
+      await system.fleet.start('api');
+      await system.simulator.setKnobs({ dateSkewMs: 2_500 });
+      note('the clock is off', { ms: 2_500 });
+      await sleep(windowMs / 4);
+      await system.simulator.setKnobs({ dateSkewMs: -3_600 });
+      note('the clock is off', { ms: -3_600 });
+      await sleep(windowMs / 2 + 3_000);
+      const paused = await system.db`select 1 from pauses where scope = 'all'`;
+      struck(paused.length > 0, 'a clock more than three seconds off paused nothing');
+      await system.simulator.setKnobs({ dateSkewMs: 0 });
+    },
+  },
+];
