@@ -60,7 +60,9 @@ async function withFullLogs(stage: Stage, ms: number): Promise<void> {
       () => {},
       () => {}, // It is gone when all went well.
     );
+  const kept = `${logDir}.kept`;
   stage.system.onStop(giveBack);
+  await run('mkdir', '-p', kept);
   await run('mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', logDir);
   try {
     await restartAll(stage.system, LOGGING);
@@ -74,7 +76,12 @@ async function withFullLogs(stage: Stage, ms: number): Promise<void> {
     const isAlive = LOGGING.every((name, index) => fleet.pidOf(name) === before[index]);
     stage.expect(isAlive, 'I14', 'a process ended because its log could not be written');
   } finally {
+    rmSync(join(logDir, 'ballast'), { force: true });
+    // What was written there is evidence, too.
+    await run('cp', '-a', `${logDir}/.`, kept);
     await giveBack();
+    await run('cp', '-a', `${kept}/.`, logDir);
+    await run('rm', '-rf', kept);
     await restartAll(stage.system, LOGGING);
   }
 }
