@@ -9,9 +9,11 @@ if (folders.length === 0) {
   process.exitCode = 2;
 }
 for (const folder of folders) {
-  const { statuses, violations } = judge(folder);
+  const { statuses, violations, deliveredLate } = judge(folder);
   const ends = Object.entries(outcomesIn(statuses)).map(([status, count]) => `${count} ${status}`);
   process.stdout.write(`${folder}: ${statuses.length} orders (${ends.join(', ')}), ${violations.length} violations\n`);
+  if (deliveredLate > 0)
+    process.stdout.write(`  counted apart: ${deliveredLate} effects that the network delivered late\n`);
   for (const { invariant, orderId, text } of violations)
     process.stdout.write(`  ${invariant} ${orderId ?? ''}: ${text}\n`);
   if (violations.length > 0) process.exitCode = 1;

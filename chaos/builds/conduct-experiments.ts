@@ -33,6 +33,7 @@ export const CONDUCT_EXPERIMENTS: readonly Experiment[] = [
           match: { operation: 'quotes.create' },
           action: { rateLimited: { retryAfterSeconds: 4 } },
         });
+        stage.note('four seconds of silence', { round });
         await stage.sleep(4_500);
       }
     },

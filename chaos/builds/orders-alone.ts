@@ -61,7 +61,9 @@ export async function arm(
   orders: readonly PlacedOrder[],
   rulesOf: (reference: string) => readonly FaultRuleInput[],
 ): Promise<void> {
-  await stage.system.simulator.armFault(...orders.flatMap(({ orderId }) => rulesOf(`${orderId}:g1`)));
+  const rules = orders.flatMap(({ orderId }) => rulesOf(`${orderId}:g1`));
+  await stage.system.simulator.armFault(...rules);
+  stage.note('rules for the first attempts', { rules: rules.length });
 }
 
 /** Asks for a cancel of each, once; what is answered is for the judge. */

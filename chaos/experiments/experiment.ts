@@ -53,8 +53,6 @@ export interface Experiment {
   readonly load?: Partial<LoadShape>;
   /** False where the market gives no order a reason to execute. */
   readonly executes?: false;
-  /** Whether histories that no code can follow are part of it; they must end all the same. */
-  readonly breaksReplay?: true;
   /** How the market moves; by default it crosses in the middle of the window, and stays. */
   readonly moveMarket?: (stage: Stage) => Promise<void>;
   /** Breaks things, beside the load. What is left broken at its end is healed by the runner. */

@@ -82,7 +82,6 @@ export const OPERATOR_EXPERIMENTS: readonly Experiment[] = [
     id: 'F39',
     title: 'new code over waiting orders: a patched change, one that cannot follow, and back',
     atRisk: ['I12', 'I2'],
-    breaksReplay: true,
     load: { windowMs: 24_000, expiresInMs: [30_000, 50_000] },
     async run(stage) {
       const { system, sleep } = stage;

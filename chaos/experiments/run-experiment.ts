@@ -15,6 +15,8 @@ export interface Result {
   readonly orders: number;
   readonly outcomes: Readonly<Record<string, number>>;
   readonly violations: Verdict['violations'];
+  /** What took effect too late because the network had kept it: see {@link Verdict}. */
+  readonly deliveredLate: number;
   readonly id: string;
   readonly title: string;
   readonly seed: number;
@@ -122,6 +124,7 @@ export function brokenOff({ id, title }: Experiment, { seed, dir }: RunOptions, 
     seed,
     dir,
     violations,
+    deliveredLate: 0,
     orders: 0,
     outcomes: {},
     faults: 0,
@@ -174,7 +177,7 @@ function shareOf(
   { id, title }: Experiment,
   verdict: Verdict,
   { history, accepted, isLast }: { history: History; accepted: ReadonlyMap<string, string>; isLast: boolean },
-): Pick<Result, 'id' | 'title' | 'orders' | 'outcomes' | 'violations' | 'faults'> {
+): Pick<Result, 'id' | 'title' | 'orders' | 'outcomes' | 'violations' | 'deliveredLate' | 'faults'> {
   const isOurs = (orderId: string | null) => {
     const owner = orderId === null ? undefined : accepted.get(orderId);
     return owner === undefined ? isLast : owner === id;
@@ -186,6 +189,7 @@ function shareOf(
     orders: statuses.length,
     outcomes: outcomesIn(statuses),
     violations: verdict.violations.filter(({ orderId }) => isOurs(orderId)),
+    deliveredLate: isLast ? verdict.deliveredLate : 0,
     faults: history.entries.filter((it) => it.kind === 'fault' && it.phase !== 'end' && it.experiment === id).length,
   };
 }

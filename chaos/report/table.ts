@@ -75,14 +75,23 @@ export function lineOf(result: Result, count: string): string {
   const shown = violations
     .slice(0, 8)
     .map(({ invariant, orderId, text }) => `    ${invariant} ${orderId ?? ''} ${text}`);
+  const late = lateWords([result]).map((words) => `    ${words}`);
   const where = violations.length > 0 ? [`    evidence: ${result.dir}`] : [];
-  return [head, ...(rested ? [] : ['    it did not come to rest']), ...shown, ...where].join('\n');
+  return [head, ...(rested ? [] : ['    it did not come to rest']), ...shown, ...late, ...where].join('\n');
 }
 
 export function summaryLine(results: readonly Result[]): string {
   const rows = rowsOf(results);
   const sum = (of: (row: Row) => number) => rows.reduce((total, row) => total + of(row), 0);
   return `chaos: ${rows.length} experiments, ${sum((r) => r.orders)} orders, ${sum((r) => r.faults)} faults, ${sum((r) => r.violations)} violations`;
+}
+
+/** Nothing where there was none. */
+function lateWords(results: readonly Result[]): string[] {
+  const count = results.reduce((sum, { deliveredLate }) => sum + deliveredLate, 0);
+  return count === 0
+    ? []
+    : [`${count} requests took effect after an expiry, delivered long after they were given up: counted apart.`];
 }
 
 /** A page for docs/. */
@@ -98,6 +107,7 @@ export function markdownPage(results: readonly Result[], notRun: readonly NotRun
     '',
     ...table,
     '',
+    ...lateWords(results).flatMap((words) => [words, '']),
     ...(missing.length > 0 ? ['Not run:', '', ...missing, ''] : []),
     `\`${summaryLine(results)}\``,
     '',

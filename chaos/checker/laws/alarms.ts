@@ -14,7 +14,7 @@ const HARM: Readonly<Record<string, Invariant>> = {
 export function judgeAlarms({ events, pauses, history }: Evidence): Violation[] {
   // At rest the pauses are lifted: what each was for is in the note of who lifted it.
   const lifted = history.flatMap((entry) =>
-    entry.kind === 'fault' && entry.what === 'an operator resumes' ? String(entry.detail?.['reason']) : [],
+    entry.kind === 'system' && entry.what === 'an operator resumes' ? String(entry.detail['reason']) : [],
   );
   return [
     ...events.flatMap(({ orderId, pages }) => pages.flatMap((page) => alarm(page, orderId))),

@@ -3,9 +3,6 @@ import type { Evidence } from '../evidence.ts';
 import { isAccepted, operationsOf } from '../told.ts';
 import { broken, type Violation } from '../verdict.ts';
 
-/** What puts something right is noted like a fault, and is none. */
-const REPAIR = 'an operator resumes';
-
 export function judgeSubstance(evidence: Evidence): Violation[] {
   const { meta, ledger, history } = evidence;
   const violations: Violation[] = [];
@@ -13,9 +10,7 @@ export function judgeSubstance(evidence: Evidence): Violation[] {
   if (meta.planned > 0 && !operationsOf(evidence).some(isAccepted))
     add(`of ${meta.planned} planned orders none was accepted`);
   if (meta.mustExecute && !ledger.some(({ event }) => event === 'order.claimed')) add('no order was executed');
-  const broke = new Set(
-    history.flatMap((entry) => (entry.kind === 'fault' && entry.what !== REPAIR ? entry.experiment : [])),
-  );
+  const broke = new Set(history.flatMap((entry) => (entry.kind === 'fault' ? entry.experiment : [])));
   for (const experiment of meta.experiments) if (!broke.has(experiment)) add(`${experiment} broke nothing`);
   return violations;
 }

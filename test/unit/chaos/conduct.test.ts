@@ -85,15 +85,6 @@ describe('I14: an experiment in which nothing happened', () => {
   each([
     ['nothing was broken', (folder) => drop(folder.history, (it) => it.kind === 'fault'), /^I14 -: F12 broke nothing$/],
     [
-      'what an operator puts right is no fault',
-      (folder) => {
-        the(folder.history, (it) => it.kind === 'fault').kind = 'turn';
-        const note = { kind: 'fault', experiment: 'F12', at: HEALED_AT, phase: 'once' } as const;
-        folder.history.push({ ...note, what: 'an operator resumes', detail: { scope: 'all', reason: 'absurd_rate' } });
-      },
-      /^I14 -: F12 broke nothing$/,
-    ],
-    [
       'of two experiments one broke nothing',
       (folder) => {
         folder.meta.experiments = ['F12', 'F16'];
@@ -158,8 +149,7 @@ describe('I1 and I7: what people are called for', () => {
       'and somebody has resumed it',
       (folder) => {
         const detail = { scope: 'all', reason: 'late_execute_reply' };
-        const note = { kind: 'fault', experiment: 'F12', at: HEALED_AT, phase: 'once' } as const;
-        folder.history.push({ ...note, what: 'an operator resumes', detail });
+        folder.history.push({ kind: 'system', at: HEALED_AT, what: 'an operator resumes', detail });
       },
       /^I1 -: people were called: late_execute_reply$/,
     ],

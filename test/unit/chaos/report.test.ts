@@ -30,6 +30,7 @@ function aResult(change: Partial<KeptResult> = {}): KeptResult {
     outcomes: { executed: 60 },
     faults: 3,
     violations: [],
+    deliveredLate: 0,
     recoveryMs: 1_000,
     rested: true,
     seconds: 40,
@@ -84,6 +85,14 @@ test('a violation stays in every table, however often the experiment passed afte
 test('an order that never came to rest is a violation, also where no law was named', () => {
   expect(summaryLine([aResult({ rested: false })])).toBe('chaos: 1 experiments, 60 orders, 3 faults, 1 violations');
   expect(hasPassed(aResult({ rested: false }))).toBe(false);
+});
+
+test('what the network delivered far too late is told apart from the violations', () => {
+  const late = aResult({ deliveredLate: 2 });
+  expect(markdownPage([late, aResult()], [], 'About.')).toContain('2 requests took effect after an expiry');
+  expect(lineOf(late, '1/1')).toContain('0 violations');
+  expect(lineOf(late, '1/1')).toContain('2 requests took effect after an expiry');
+  expect(markdownPage([aResult()], [], 'About.')).not.toContain('took effect');
 });
 
 test('what was not run is listed with its reason, and counts as nothing', () => {
