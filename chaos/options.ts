@@ -8,8 +8,8 @@ Starts the whole system on this machine, every connection through a proxy, and b
 system has come to rest, a judge reads what the customers were told, PostgreSQL, Temporal and the provider's ledger, and holds them
 against the laws. Exit code 0 only when no law was broken and every order came to rest.
 
-  --quick            every crash seam, then the experiments that matter most: about ten minutes
-  --all              every experiment; goes on where an earlier run of the same seed was interrupted (--fresh: from the start)
+  --quick            every crash seam, then the experiments that matter most: about six minutes
+  --all              every experiment, under an hour a seed; goes on where an earlier run of the same seed was interrupted (--fresh: from the start)
   --only IDS         these alone, joined by commas; --list names them
   --minutes N        faults at random for so long
   --seed N           which dice (default 1); --seeds N runs the seeds 1 to N one after another

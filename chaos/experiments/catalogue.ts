@@ -58,7 +58,7 @@ const WITHOUT_FEATURE: readonly NotRun[] = [
   { id: 'amend', title: 'terms change under a cancel and an expiry', why: 'terms cannot be changed yet' },
 ];
 
-const QUICK = ['F12', 'F16', 'F19', 'F20', 'F21', 'F31', 'F40'];
+const QUICK = ['F04', 'F12', 'F16', 'F19', 'F20', 'F21', 'F31', 'F40'];
 
 /** What there is to be run, a line each. */
 export function listing(): string {

@@ -42,7 +42,7 @@ const USUAL_TIME_SCALE = 10;
 const PULSE_MS = 60_000;
 /** How many of an experiment's requests are sent once more at rest, when their orders have ended. */
 const REPEATED_AT_REST = 5;
-const LOAD: LoadShape = { orders: 60, windowMs: 18_000 };
+const LOAD: LoadShape = { orders: 60, windowMs: 16_000 };
 const QUICK_LOAD: LoadShape = { orders: 24, windowMs: 8_000, expiresInMs: [15_000, 22_000] };
 
 /**

@@ -46,7 +46,7 @@ const MIXED: Record<Kind, number> = {
   exact: 4,
   missed: 3,
 };
-export const EXPIRES_IN_MS = [16_000, 32_000] as const;
+export const EXPIRES_IN_MS = [15_000, 28_000] as const;
 /** What the market is never near to. */
 const UNREACHABLE = { [STABLES]: '0.99', [FIAT]: '0.80' } as const;
 const MET_AT_ONCE = { [STABLES]: '0.85', [FIAT]: '0.93' } as const;
