@@ -1,5 +1,5 @@
 // `npm run chaos`: breaks the whole system on purpose and judges it.
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeFailure, SetupError } from '../stack/errors.ts';
 import { type FaultTools, prepareFaultTools } from '../stack/fault-tools.ts';
@@ -11,7 +11,16 @@ import { chosen, grouped, listing } from './experiments/catalogue.ts';
 import { brokenOff, type RunOptions, runExperiments } from './experiments/run-experiment.ts';
 import { HELP, type Options, readChaosOptions } from './options.ts';
 import { publish } from './report/publish.ts';
-import { basisOf, hasPassed, type KeptResult, keepResult, publishedResults, resultsIn } from './report/results.ts';
+import {
+  adopt,
+  basisOf,
+  emptyFolder,
+  hasPassed,
+  type KeptResult,
+  keepResult,
+  publishedResults,
+  resultsIn,
+} from './report/results.ts';
 import { lineOf, summaryLine, textTable } from './report/table.ts';
 import { type System, startSystem } from './system/system.ts';
 
@@ -46,14 +55,19 @@ async function run(options: Options, stops: (() => Promise<void>)[]): Promise<{ 
   if (options.mode !== 'all' || options.fresh) rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true });
   if (options.mode === 'builds') {
-    const start = (build: string | null) => bringUp({ ...options, build: build ?? undefined }, tools, dir, stops);
+    const start = async (build: string | null) => {
+      if (stopping.isAsked) throw new SetupError('stopped before the last build');
+      return bringUp({ ...options, build: build ?? undefined }, tools, dir, stops);
+    };
     return { code: (await runAllBuilds({ options, dir, say, start })) ? 0 : 1 };
   }
   const basis = basisOf(options);
   const file = join(dir, 'results.jsonl');
-  const results = resultsIn(file, basis);
-  if (options.with) results.push(...publishedResults(options.with, basis));
-  const { runnable, notRun } = await chosen(options, tools, dir);
+  const ours = resultsIn(file, basis);
+  const results = options.with ? adopt(file, ours, publishedResults(options.with, basis)) : ours;
+  const { runnable, notRun: lacking } = await chosen(options, tools, dir);
+  // Another machine may have what this one lacks.
+  const notRun = lacking.filter(({ id }) => !results.some((result) => result.id === id));
   const isDone = (id: string, seed: number) => results.some((it) => it.id === id && it.seed === seed && hasPassed(it));
   const todo = options.seeds.flatMap((seed) =>
     grouped(
@@ -74,7 +88,7 @@ async function run(options: Options, stops: (() => Promise<void>)[]): Promise<{ 
       seed,
       timeScale: options.timeScale,
       isQuick: options.mode === 'quick',
-      dir: emptyFolder(join(dir, `${name}-${seed}`)),
+      dir: emptyFolder(join(dir, `${name}-${seed}`), results),
       tell: say,
       ...(options.orders === undefined ? {} : { orders: options.orders }),
     };
@@ -83,6 +97,8 @@ async function run(options: Options, stops: (() => Promise<void>)[]): Promise<{ 
     );
     // Whoever asked us to stop has taken the system away from under it.
     if (stopping.isAsked) return { code: 1 };
+    if (basisOf(options).sources !== basis.sources)
+      throw new SetupError('the sources have changed while they were run: nothing of this can be told; run again');
     for (const result of news.map((it): KeptResult => ({ ...it, basis }))) {
       done += 1;
       results.push(result);
@@ -101,14 +117,6 @@ async function run(options: Options, stops: (() => Promise<void>)[]): Promise<{ 
   say(summaryLine(results));
   // Of nothing nothing follows.
   return { code: results.length > 0 && results.every(hasPassed) ? 0 : 1 };
-}
-
-/** The evidence of an experiment that was judged is never overwritten: a second try gets a folder beside it. */
-function emptyFolder(base: string, tries = 1): string {
-  const dir = tries === 1 ? base : `${base}.${tries}`;
-  if (existsSync(join(dir, 'verdict.json'))) return emptyFolder(base, tries + 1);
-  rmSync(dir, { recursive: true, force: true });
-  return dir;
 }
 
 /** Stops what was started. What cannot be stopped in good order is told, and keeps nothing else from its end. */

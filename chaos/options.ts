@@ -77,23 +77,20 @@ export function readChaosOptions(): Options {
   if (given.seed !== undefined && given.seeds !== undefined)
     throw new SetupError(`--seed and --seeds do not go together\n\n${HELP}`);
   if (given.with !== undefined && mode !== 'all') throw new SetupError(`--with goes with --all\n\n${HELP}`);
+  const build = given.build === undefined ? undefined : buildOf(given.build);
   const count = wholeNumber('seeds', given.seeds, 1);
   return {
     mode,
-    ids: given.only?.split(',').map((id) => id.trim().toUpperCase()) ?? caughtBy(given.build),
+    ids: given.only?.split(',').map((id) => id.trim().toUpperCase()) ?? (build ? [build.caughtBy] : []),
     minutes: wholeNumber('minutes', given.minutes, 0),
     seeds:
       given.seeds === undefined ? [wholeNumber('seed', given.seed, 1)] : Array.from({ length: count }, (_, n) => n + 1),
     orders: given.orders === undefined ? undefined : wholeNumber('orders', given.orders, 60),
     timeScale: wholeNumber('time-scale', given['time-scale'], 10),
-    build: given.build,
+    build: build?.name,
     with: given.with,
     fresh: given.fresh ?? false,
   };
-}
-
-function caughtBy(build: string | undefined): string[] {
-  return build === undefined ? [] : [buildOf(build).caughtBy];
 }
 
 function wholeNumber(name: string, text: string | undefined, otherwise: number): number {

@@ -20,10 +20,11 @@ const factor = (defaultValue: string) =>
     .refine((text) => Number(text) > 1, 'must be above 1')
     .default(defaultValue);
 
-/** A name, an IPv4 address or an IPv6 one in brackets, and a port: nothing that a scheme or a blank could hide in. */
-export function isHostAndPort(text: string): boolean {
-  const port = Number(/^(?:[\w.-]+|\[[\da-fA-F:.]+\]):(\d{1,5})$/.exec(text)?.[1]);
-  return port >= 1 && port <= 65_535;
+/** A name or an IPv4 address, and a port. Pub/Sub's library splits at the first colon: it could not read an IPv6 address. */
+const isHostAndPort = (text: string): boolean => /^[\w.-]+:\d+$/.test(text) && isPort(text.split(':')[1]);
+
+export function isPort(text: string | undefined): boolean {
+  return /^\d{1,5}$/.test(text ?? '') && Number(text) >= 1 && Number(text) <= 65_535;
 }
 
 /** Every variable of the three processes and the commands. `.env.example` says why each default is what it is. */

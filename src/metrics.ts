@@ -126,7 +126,7 @@ export function createMetrics(service: Service) {
       registers: shownBy('api', 'bridge', 'worker'),
     }),
   };
-  // Series exist from the start, so that a rate over them is right at the first event.
+  // Series exist from the start, so that a rate over them sees the first event, unless it comes before the first scrape.
   for (const outcome of ['created', ...ORDER_STATUSES.filter(isTerminalOrder)]) metrics.orders.inc({ outcome }, 0);
   for (const page of PAGES) metrics.pages.inc({ page }, 0);
   for (const alert of ALERTS) metrics.alerts.inc({ alert }, 0);

@@ -19,24 +19,28 @@ export const ANSWER_EXPERIMENTS: readonly Experiment[] = [
     id: 'F46',
     title: 'replies are lost, and look-ups lag, are old, find nothing, or ignore what was asked for',
     atRisk: ['I1', 'I7'],
-    run: (stage) =>
-      under(stage, [
+    async run(stage) {
+      const rules = await under(stage, [
         ...lostReplies('orders.create', 0.6),
         ...lostReplies('orders.execute', 0.6),
         often([...READS], 0.2, { lookup: { lagMs: 4_000 } }),
         often([...READS], 0.2, { lookup: { staleMs: 3_000 } }),
         often([...READS], 0.15, { lookup: { absent: true } }),
         often([...LISTS], 0.5, { lookup: { ignoreFilter: true } }),
-      ]),
+      ]);
+      const isLookUp = rules.filter(({ action }) => action.lookup !== undefined);
+      const idle = isLookUp.filter(({ hits }) => hits === 0).map(({ action }) => JSON.stringify(action.lookup));
+      stage.struck(idle.length <= 1, `look-ups never did: ${idle.join(' ')}`);
+    },
   },
   {
     id: 'F47',
     title: 'executions fail, with and without money moved; claims stay open past their expiry',
     atRisk: ['I1', 'I2', 'I7'],
-    run: (stage) => {
+    async run(stage) {
       const failing = (code: string, ...transactions: ('completed' | 'failed' | 'processing' | 'cancelled')[]) =>
         ({ settlement: { failure: { code, transactions } } }) satisfies Action;
-      return under(stage, [
+      const rules = await under(stage, [
         often('orders.execute', 0.12, failing('provider_unavailable', 'completed')),
         often('orders.execute', 0.12, failing('provider_unavailable', 'failed')),
         often('orders.execute', 0.12, failing('insufficient_funds')),
@@ -44,17 +48,27 @@ export const ANSWER_EXPERIMENTS: readonly Experiment[] = [
         often('orders.execute', 0.12, failing('compliance_hold', 'failed')),
         often('orders.execute', 0.25, { settlement: { held: true } }),
       ]);
+      const kinds = rules.filter(({ hits }) => hits > 0).length;
+      stage.struck(kinds > rules.length / 2, `of ${rules.length} ways to end only ${kinds} came about`);
     },
   },
   {
     id: 'F48',
     title: 'Conduit shows a second order under the reference of the first',
     atRisk: ['I1', 'I7'],
-    run: (stage) =>
-      under(stage, [
+    async run(stage) {
+      const { simulator } = stage.system;
+      const before = (await simulator.ledger()).at(-1)?.seq ?? 0;
+      await under(stage, [
         ...lostReplies('orders.create', 0.6),
-        { match: { operation: 'orders.list', times: 3 }, action: { lookup: { twins: { state: 'pending' } } } },
-      ]),
+        { match: { operation: 'orders.list', times: 6 }, action: { lookup: { twins: { state: 'pending' } } } },
+      ]);
+      const facts = await simulator.ledger({ afterSeq: before });
+      stage.struck(
+        facts.some((fact) => 'twinOf' in fact && fact.twinOf !== undefined),
+        'no order was given a twin',
+      );
+    },
   },
   {
     id: 'F49',

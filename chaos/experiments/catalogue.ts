@@ -32,7 +32,7 @@ const FAULT_EXPERIMENTS: readonly Experiment[] = [
   ...LIMIT_EXPERIMENTS,
 ].toSorted((a, b) => a.id.localeCompare(b.id));
 
-/** What the mix draws from: what is short by itself, and leaves settings of processes alone. */
+/** What the mix draws from: what is short by itself. */
 const MIXED =
   'F01 F02 F03 F05 F06 F07 F09 F10 F12 F13 F14 F16 F18 F19 F20 F21 F23 F24 F25 F26 F28 F35 F37 F38 F41 F42 F46 F47'.split(
     ' ',

@@ -55,13 +55,10 @@ async function withFullLogs(stage: Stage, ms: number): Promise<void> {
   const { fleet, logDir } = stage.system;
   const run = (command: string, ...args: string[]) => runCommand(command, args, { timeoutMs: MOUNT_TIMEOUT_MS });
   // Lazily: who logs there still holds it.
-  const giveBack = () =>
-    run('umount', '--lazy', logDir).then(
-      () => {},
-      () => {}, // It is gone when all went well.
-    );
+  const giveBack = () => run('umount', '--lazy', logDir).then(() => {});
   const kept = `${logDir}.kept`;
-  stage.system.onStop(giveBack);
+  // It is gone when all went well.
+  stage.system.onStop(() => giveBack().catch(() => {}));
   await run('mkdir', '-p', kept);
   await run('mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', logDir);
   try {
@@ -77,6 +74,7 @@ async function withFullLogs(stage: Stage, ms: number): Promise<void> {
     stage.expect(isAlive, 'I14', 'a process ended because its log could not be written');
   } finally {
     rmSync(join(logDir, 'ballast'), { force: true });
+    for (const name of LOGGING) await fleet.kill(name);
     // What was written there is evidence, too.
     await run('cp', '-a', `${logDir}/.`, kept);
     await giveBack();

@@ -14,7 +14,8 @@ export function randomMix(minutes: number, among: readonly Experiment[]): Experi
     atRisk: ['I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'I7'],
     load: { orders: minutes * ORDERS_PER_MINUTE, windowMs, expiresInMs: [16_000, 60_000] },
     // There and back, so that orders always find a market that crosses for them.
-    async moveMarket({ market, sleep, random }) {
+    async moveMarket({ market, sleep, diceOf }) {
+      const random = diceOf('market');
       for (const until = Date.now() + windowMs; Date.now() < until; ) {
         await market.away();
         await sleep(random.between(8_000, 15_000));

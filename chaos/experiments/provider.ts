@@ -1,7 +1,8 @@
 // Conduit answers wrongly, late, twice or not at all.
-import type { FaultRuleInput } from '../../simulator/faults/rules.ts';
+import type { ArmedRule, FaultRuleInput } from '../../simulator/faults/rules.ts';
 import type { ProcessName } from '../system/fleet.ts';
 import type { Experiment, Stage } from './experiment.ts';
+import { expectStruck } from './processes.ts';
 
 type Operation = 'orders.create' | 'orders.execute';
 type Match = NonNullable<FaultRuleInput['match']>;
@@ -39,18 +40,18 @@ export async function under(
   stage: Stage,
   rules: readonly FaultRuleInput[],
   meanwhile?: () => Promise<void>,
-): Promise<void> {
+): Promise<readonly ArmedRule[]> {
   await stage.system.simulator.armFault(...rules);
   await meanwhile?.();
   await stage.sleep(stage.windowMs + 4_000);
-  await disarm(stage);
+  return disarm(stage);
 }
 
 /** Of several rules that chance leads; of one, once. */
 const STRUCK_AT_LEAST = 3;
 
 /** Takes the rules away, and notes each of their strikes. */
-export async function disarm(stage: Stage): Promise<void> {
+export async function disarm(stage: Stage): Promise<readonly ArmedRule[]> {
   const { simulator } = stage.system;
   const rules = await simulator.faults();
   await simulator.clearFaults();
@@ -59,6 +60,7 @@ export async function disarm(stage: Stage): Promise<void> {
   const hits = rules.reduce((sum, rule) => sum + rule.hits, 0);
   const due = stage.isQuick ? 1 : Math.min(rules.length, STRUCK_AT_LEAST);
   stage.struck(hits >= due, `${rules.length} rules struck ${hits} times`);
+  return rules;
 }
 
 /** Kills whichever worker has an unresolved send, before it can look. */
@@ -79,13 +81,15 @@ export const PROVIDER_EXPERIMENTS: readonly Experiment[] = [
     id: 'F19',
     title: 'creates take effect and their replies are lost or nonsense',
     atRisk: ['I1'],
-    run: (stage) => under(stage, [...lostReplies('orders.create', 0.5), ...lostRequests('orders.create', 0.2)]),
+    run: async (stage) =>
+      void (await under(stage, [...lostReplies('orders.create', 0.5), ...lostRequests('orders.create', 0.2)])),
   },
   {
     id: 'F20',
     title: 'executes take effect and their replies are lost or nonsense',
     atRisk: ['I1', 'I7'],
-    run: (stage) => under(stage, [...lostReplies('orders.execute', 0.3), ...lostRequests('orders.execute', 0.2)]),
+    run: async (stage) =>
+      void (await under(stage, [...lostReplies('orders.execute', 0.3), ...lostRequests('orders.execute', 0.2)])),
   },
   {
     id: 'F21',
@@ -96,6 +100,7 @@ export const PROVIDER_EXPERIMENTS: readonly Experiment[] = [
       await under(stage, [...lostReplies('orders.execute', 0.6), ...lostRequests('orders.execute', 0.2)], () =>
         killAfterSends(stage, stage.isQuick ? 2 : 4),
       );
+      expectStruck(stage);
     },
   },
   {
@@ -124,13 +129,13 @@ export const PROVIDER_EXPERIMENTS: readonly Experiment[] = [
     id: 'F23',
     title: 'half of all calls are answered 429, with and without Retry-After',
     atRisk: ['I13', 'I2'],
-    run: (stage) =>
-      under(stage, [
+    run: async (stage) =>
+      void (await under(stage, [
         { match: { probability: 0.2, times: 'always' }, action: { rateLimited: { retryAfterSeconds: 1 } } },
         { match: { probability: 0.15, times: 'always' }, action: { rateLimited: { retryAfterSeconds: 2 } } },
         { match: { probability: 0.05, times: 'always' }, action: { rateLimited: { retryAfterSeconds: 3 } } },
         { match: { probability: 0.2, times: 'always' }, action: { rateLimited: { retryAfterSeconds: null } } },
-      ]),
+      ])),
   },
   {
     id: 'F24',
@@ -157,27 +162,27 @@ export const PROVIDER_EXPERIMENTS: readonly Experiment[] = [
     id: 'F25',
     title: 'every tenth call is refused by a code of its operation',
     atRisk: ['I2', 'I1'],
-    run: (stage) =>
-      under(stage, [
+    run: async (stage) =>
+      void (await under(stage, [
         problem('orders.create', 'QUOTE_EXPIRED', 0.1),
         problem('orders.create', 'QUOTE_ALREADY_USED', 0.1),
         problem('quotes.create', 'RATE_UNAVAILABLE', 0.1),
         problem('orders.execute', 'INSUFFICIENT_FUNDS', 0.1),
-      ]),
+      ])),
   },
   {
     id: 'F26',
     title: 'orders are locked worse than their option was quoted',
     atRisk: ['I3'],
-    run: (stage) =>
-      under(
+    run: async (stage) =>
+      void (await under(
         stage,
         // Far off, and by so little that only an exact comparison sees it.
         [300, 30, 1].map((bps) => ({
           match: { operation: 'orders.create', probability: 0.25, times: 'always' },
           action: { worseLock: { bps } },
         })),
-      ),
+      )),
   },
   {
     id: 'F38',

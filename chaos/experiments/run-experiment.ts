@@ -101,8 +101,8 @@ export async function runExperiments(
       mustExecute: orders === undefined && experiments.some(({ executes = true }) => executes),
     }),
   );
-  await asShipped(system);
   const verdict = judge(dir);
+  await asShipped(system);
   const seconds = Math.round((Date.now() - beganAt) / 1_000 / experiments.length);
   return experiments.map((experiment) => ({
     ...shareOf(experiment, verdict, { history, accepted, isLast: experiment === experiments.at(-1) }),
@@ -156,7 +156,10 @@ async function act(system: System, experiment: Experiment, history: History, opt
   const runId = `${id}-${seed}-${Date.now().toString(36)}`;
   const plans = planOrders(shape, system.customers, stage.diceOf('plan'), runId);
   try {
-    await Promise.all([stage.place(plans), (experiment.moveMarket ?? crossInTheMiddle)(stage), experiment.run(stage)]);
+    const acts = [stage.place(plans), (experiment.moveMarket ?? crossInTheMiddle)(stage), experiment.run(stage)];
+    // Where one fails the others come to their end first: a loop that goes on would break the next system.
+    await Promise.allSettled(acts);
+    await Promise.all(acts);
     await stage.asidesEnd();
     await system.desk.settled();
   } finally {

@@ -21,7 +21,7 @@ export function createStage(
   const note = (what: string, phase: 'begin' | 'end' | 'once', detail?: Readonly<Record<string, unknown>>) =>
     history.add({ kind: 'fault', experiment, at: Date.now(), what, phase, ...(detail ? { detail } : {}) });
   const expect: Stage['expect'] = (holds, invariant, text) => {
-    if (!holds) history.add({ kind: 'finding', experiment, at: Date.now(), invariant, text: `${experiment}: ${text}` });
+    if (!holds) history.add({ kind: 'finding', experiment, at: Date.now(), invariant, text });
   };
   return {
     ...given,

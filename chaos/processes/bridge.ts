@@ -13,7 +13,7 @@ function repeat(publish: () => Promise<void>): void {
     setTimeout(() => void publish().catch(() => {}), dice.between(0, SHUFFLE_MS)).unref();
 }
 
-/** Messages of a topic that are still on their way, each with its own delay; with a pull's wait that is well within their lease. */
+/** Messages of a topic that are still on their way, each with its own delay: at the usual pace well within their lease. */
 const underWay = new Map<string, { message: unknown; dueAt: number }[]>();
 
 /** Of those that were pulled, now and before, the ones that have arrived by now, in any order. */

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../../stack/paths.ts';
 import type { Options } from '../options.ts';
-import { type Basis, commit, hasPassed, type KeptResult } from './results.ts';
+import { type Basis, commit, type KeptResult } from './results.ts';
 import { markdownPage, type NotRun } from './table.ts';
 
 interface Run {
@@ -45,6 +45,6 @@ function commandOf({ mode, timeScale, orders }: Options, results: readonly KeptR
 function nameOf({ mode, timeScale, build }: Options, results: readonly KeptResult[]): string | null {
   if (build !== undefined) return null;
   if (mode === 'all') return 'chaos-results';
-  const isUnscaled = mode === 'only' && timeScale === 1 && results.every(hasPassed);
+  const isUnscaled = mode === 'only' && timeScale === 1;
   return isUnscaled && UNSCALED.every((id) => results.some((it) => it.id === id)) ? 'chaos-unscaled' : null;
 }

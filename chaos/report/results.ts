@@ -1,11 +1,12 @@
 // What was found so far, a line a result, so that a run that was interrupted goes on after the last of them.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { appendFileSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { SetupError } from '../../stack/errors.ts';
 import { ROOT } from '../../stack/paths.ts';
 import type { Result } from '../experiments/run-experiment.ts';
+import type { Options } from '../options.ts';
 
 /** What two results must have in common to be told together: what was run, and how. */
 export interface Basis {
@@ -14,16 +15,37 @@ export interface Basis {
   readonly timeScale: number;
   /** Null where each experiment has its own number. */
   readonly orders: number | null;
+  /** A quick run has less of everything, and a mix is as long as was asked for. */
+  readonly size: string;
+  /** A broken build's results are nobody else's. */
+  readonly build: string | null;
 }
 
 export interface KeptResult extends Result {
   readonly basis: Basis;
 }
 
-const EXECUTED = ['chaos', 'migrations', 'package-lock.json', 'patches', 'simulator', 'src', 'stack'];
+const EXECUTED = [
+  'chaos',
+  'migrations',
+  'package-lock.json',
+  'package.json',
+  'patches',
+  'simulator',
+  'src',
+  'stack',
+  'test/replay/histories',
+];
 
-export function basisOf({ timeScale, orders }: { timeScale: number; orders: number | undefined }): Basis {
-  return { sources: hashOf(EXECUTED), timeScale, orders: orders ?? null };
+export function basisOf({
+  mode,
+  minutes,
+  timeScale,
+  orders,
+  build,
+}: Pick<Options, 'mode' | 'minutes' | 'timeScale' | 'orders' | 'build'>): Basis {
+  const size = mode === 'minutes' ? `${minutes} min` : mode === 'quick' ? 'quick' : 'full';
+  return { sources: hashOf(EXECUTED), timeScale, orders: orders ?? null, size, build: build ?? null };
 }
 
 function hashOf(names: readonly string[]): string {
@@ -69,6 +91,24 @@ export function publishedResults(file: string, basis: Basis): KeptResult[] {
   );
 }
 
+/** Takes over what is not among ours yet, so that the next run knows of it, too. */
+export function adopt(file: string, ours: readonly KeptResult[], theirs: readonly KeptResult[]): KeptResult[] {
+  const fact = ({ dir: _dir, ...result }: KeptResult) => JSON.stringify(result, Object.keys(result).toSorted());
+  const known = new Set(ours.map(fact));
+  const adopted = theirs.filter((result) => !known.has(fact(result)));
+  for (const result of adopted) keepResult(file, result);
+  return [...ours, ...adopted];
+}
+
+/** Evidence that was judged is never overwritten, nor that of a result that is kept: a second try gets a folder beside it. */
+export function emptyFolder(base: string, kept: readonly KeptResult[], tries = 1): string {
+  const dir = tries === 1 ? base : `${base}.${tries}`;
+  if (existsSync(join(dir, 'verdict.json')) || kept.some((result) => result.dir === dir))
+    return emptyFolder(base, kept, tries + 1);
+  rmSync(dir, { recursive: true, force: true });
+  return dir;
+}
+
 export const hasPassed = ({ violations, rested }: Result): boolean => violations.length === 0 && rested;
 
 export function keepResult(file: string, result: KeptResult): void {
@@ -76,5 +116,6 @@ export function keepResult(file: string, result: KeptResult): void {
 }
 
 function isSame(a: Basis | undefined, b: Basis): boolean {
-  return a?.sources === b.sources && a.timeScale === b.timeScale && a.orders === b.orders;
+  if (a === undefined) return false;
+  return (['sources', 'timeScale', 'orders', 'size', 'build'] as const).every((name) => a[name] === b[name]);
 }

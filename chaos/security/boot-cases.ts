@@ -193,7 +193,12 @@ function listenBoots({ right, takenPort, file }: Workshop): Boot[] {
 function temporalBoots({ right, dir, file }: Workshop): Boot[] {
   const nowhere = join(dir, 'nowhere.toml');
   return [
-    ...NO_ADDRESSES.map((address, index) => [index % 2 === 0 ? 'bridge' : 'worker', 'TEMPORAL_ADDRESS', address]),
+    // A host alone is an address of Temporal.
+    ...NO_ADDRESSES.filter((address) => address !== '127.0.0.1').map((address, index) => [
+      index % 2 === 0 ? 'bridge' : 'worker',
+      'TEMPORAL_ADDRESS',
+      address,
+    ]),
     ['bridge', 'TEMPORAL_CONFIG_FILE', nowhere],
     ['worker', 'TEMPORAL_PROFILE', 'nobody'],
     ['bridge', 'TEMPORAL_TLS', 'perhaps'],

@@ -44,13 +44,24 @@ const STOP_DEADLINE_MS = 45_000;
 const RESTART_MS = 500;
 const READY_DEADLINE_MS = 90_000;
 
+const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'TZ'];
+
+function inherited(): Record<string, string> {
+  return Object.fromEntries(
+    INHERITED.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
+}
+
 export function createFleet({ envOf, metricsPorts, logDir, tell }: FleetOptions): Fleet {
   const children = new Map<ProcessName, Child>();
   const logFiles: string[] = [];
   const wanted = new Set<ProcessName>();
   let starts = 0;
+  let isStopped = false;
 
   async function start(name: ProcessName): Promise<void> {
+    // What is still under way when the system ends shall bring nothing up again.
+    if (isStopped) return;
     wanted.add(name);
     if (children.get(name)?.isRunning()) return;
     starts += 1;
@@ -60,7 +71,8 @@ export function createFleet({ envOf, metricsPorts, logDir, tell }: FleetOptions)
       name,
       command: process.execPath,
       args: [join(ROOT, 'chaos', 'processes', `${kindOf(name)}.ts`)],
-      env: { ...process.env, ...envOf(name), CHAOS_PROCESS: name, METRICS_PORT: String(metricsPorts[name]) },
+      // Of ours only what any program needs: a setting that somebody has exported would be one that nobody wrote down.
+      env: { ...inherited(), ...envOf(name), CHAOS_PROCESS: name, METRICS_PORT: String(metricsPorts[name]) },
       cwd: ROOT,
       logFile,
       stopDeadlineMs: STOP_DEADLINE_MS,
@@ -70,7 +82,8 @@ export function createFleet({ envOf, metricsPorts, logDir, tell }: FleetOptions)
     void child.exited.then(async (exit) => {
       tell('ended', name, { pid: child.pid, ...exit });
       await sleep(RESTART_MS);
-      if (wanted.has(name) && children.get(name) === child) await start(name);
+      if (wanted.has(name) && children.get(name) === child)
+        await start(name).catch((error: unknown) => tell('ended', name, { error: String(error) }));
     });
   }
 
@@ -131,6 +144,7 @@ export function createFleet({ envOf, metricsPorts, logDir, tell }: FleetOptions)
     },
     logFiles,
     async stop() {
+      isStopped = true;
       wanted.clear();
       await Promise.all([...children.values()].map((child) => child.stop()));
     },

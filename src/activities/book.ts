@@ -18,9 +18,25 @@ function readStalePairs(db: Database, rateRefreshMs: number): Promise<string[]> 
   return stalePairs(db, Math.max(STALE_INTERVALS * rateRefreshMs, MIN_STALE_MS));
 }
 
-/** Brings the gauges up to date; asked when they are read. One that fails leaves them as they were, and their date with them. */
-export async function collectBook(db: Database, metrics: Metrics, rateRefreshMs: number): Promise<void> {
-  const [book, stale, now] = await Promise.all([readBook(db), readStalePairs(db, rateRefreshMs), databaseNow(db)]);
+/**
+ * Brings the gauges up to date; asked when they are read. One that fails leaves them as they were, and their date with them. Whoever
+ * asks while a reading is pending waits for that one: a database that hangs is to hold one connection, not one for each scrape.
+ */
+export function createBookCollector(db: Database, metrics: Metrics, rateRefreshMs: number): () => Promise<void> {
+  let pending: Promise<void> | null = null;
+  return () => {
+    pending ??= collectBook(db, metrics, rateRefreshMs).finally(() => {
+      pending = null;
+    });
+    return pending;
+  };
+}
+
+async function collectBook(db: Database, metrics: Metrics, rateRefreshMs: number): Promise<void> {
+  // The date first: what took long to read is as old as that. And one after the other, on one connection.
+  const now = await databaseNow(db);
+  const book = await readBook(db);
+  const stale = await readStalePairs(db, rateRefreshMs);
   metrics.rateWatchStale.reset();
   for (const { pair } of book.tickAges) metrics.rateWatchStale.set({ pair }, Number(stale.includes(pair)));
   metrics.bookSeconds.set(now / 1_000);

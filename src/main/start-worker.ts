@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Context } from '@temporalio/activity';
 import { DefaultLogger, makeTelemetryFilterString, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createBell } from '../activities/bell.ts';
-import { areRatesFresh, collectBook } from '../activities/book.ts';
+import { areRatesFresh, createBookCollector } from '../activities/book.ts';
 import { type ActivityDeps, createActivities } from '../activities/index.ts';
 import type { Activities } from '../activities/interface.ts';
 import { createOrderRuns } from '../activities/order-runs.ts';
@@ -136,7 +136,7 @@ export async function startWorker(
       polling: () => orders.getState() === 'RUNNING' && provider.getState() === 'RUNNING',
       rates: () => areRatesFresh(db, config.rateRefreshMs),
     },
-    collect: () => collectBook(db, metrics, config.rateRefreshMs),
+    collect: createBookCollector(db, metrics, config.rateRefreshMs),
     async stop() {
       unwatchClock();
       clearInterval(keepSchedules);

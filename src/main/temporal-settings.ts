@@ -1,7 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { type ClientConfig, loadClientConfig, loadClientConfigProfile, toClientOptions } from '@temporalio/envconfig';
 import type { TemporalSettings } from '../clients/temporal.ts';
-import { ConfigError, isHostAndPort } from '../config.ts';
+import { ConfigError, isPort } from '../config.ts';
 
 const ADDRESS = 'TEMPORAL_ADDRESS';
 const CONFIG_FILE = 'TEMPORAL_CONFIG_FILE';
@@ -56,7 +56,7 @@ function faultsIn(given: Variables): string[] {
   const unreadable = FILES.filter((name) => given[name] !== undefined && !isReadable(given[name]));
   const address = given[ADDRESS];
   return [
-    ...(address === undefined || isHostAndPort(address) ? [] : [`${ADDRESS}: must be host:port`]),
+    ...(address === undefined || isAddress(address) ? [] : [`${ADDRESS}: must be host:port or a host`]),
     ...switches.map((name) => `${name}: must be true or false`),
     ...unreadable.map((name) => `${name}: cannot read the file that it names`),
     ...(unreadable.includes(CONFIG_FILE) ? [] : profileFaults(given)),
@@ -86,8 +86,8 @@ function settingsOf(given: Variables): TemporalSettings {
         `${clientCert ? CERTIFICATE : FILES[2]}: a client's certificate and its key need one another`,
       );
     }
-    if (profile.address !== undefined && !isHostAndPort(profile.address)) {
-      throw new ConfigError(`${CONFIG_FILE}: the address that the file gives must be host:port`);
+    if (profile.address !== undefined && !isAddress(profile.address)) {
+      throw new ConfigError(`${CONFIG_FILE}: the address that the file gives must be host:port or a host`);
     }
     settings = toClientOptions(profile);
   } catch (error) {
@@ -96,6 +96,12 @@ function settingsOf(given: Variables): TemporalSettings {
     throw new ConfigError(`${name}: a certificate is given twice, or its file cannot be read`);
   }
   return settings;
+}
+
+/** A name, an IPv4 address or an IPv6 one in brackets: nothing that a scheme or a blank could hide in. The SDK adds the port 7233. */
+function isAddress(text: string): boolean {
+  const [, port] = /^(?:[\w.-]+|\[[\da-fA-F:.]+\])(?::(.*))?$/.exec(text) ?? [null, ''];
+  return port === undefined || isPort(port);
 }
 
 function isReadable(path: string): boolean {

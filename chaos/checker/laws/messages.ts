@@ -39,6 +39,9 @@ function judgeOutbox({ orders, outbox }: Evidence): Violation[] {
 
 const isUnpublished = ({ publishedAt }: MessageRow) => publishedAt === null;
 
+/** Of the malformed messages of a topic: the broker may refuse one for its size, and an order that is not there may be ignored. */
+const UNREADABLE_AT_LEAST = 4;
+
 /** What an experiment sends that nobody can read is put aside with a reason; nothing else ever is, and no order's message. */
 function judgeDeadLetters({ deadLetters, history, orders }: Evidence): Violation[] {
   const malformed = new Set(
@@ -47,7 +50,13 @@ function judgeDeadLetters({ deadLetters, history, orders }: Evidence): Violation
     ),
   );
   const known = new Set(orders.map(({ orderId }) => orderId));
-  return deadLetters.flatMap(({ topic, reason, data }) => {
+  const missing = [...malformed].flatMap((topic) => {
+    const count = deadLetters.filter((letter) => letter.topic === topic).length;
+    return count >= UNREADABLE_AT_LEAST
+      ? []
+      : [broken('I11', null, `${count} malformed messages of ${topic} were put aside, ${UNREADABLE_AT_LEAST} are due`)];
+  });
+  const letters = deadLetters.flatMap(({ topic, reason, data }) => {
     const orderId = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/.exec(data)?.[0] ?? null;
     const isOurs = orderId !== null && known.has(orderId);
     if (malformed.has(topic) && reason !== null && !isOurs) return [];
@@ -55,6 +64,7 @@ function judgeDeadLetters({ deadLetters, history, orders }: Evidence): Violation
       broken('I11', isOurs ? orderId : null, `a message of ${topic} was put aside: ${reason ?? 'no reason given'}`),
     ];
   });
+  return [...missing, ...letters];
 }
 
 /** What follows from our own requests wakes nobody: asking about each would only spend calls. */

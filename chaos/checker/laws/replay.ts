@@ -10,7 +10,7 @@ const FAULTS_OF_CODE = [NON_DETERMINISTIC, 'WORKFLOW_WORKER_UNHANDLED_FAILURE'];
 /** How the SDK says that code held its thread for five seconds, which a worker that was frozen in the middle says when it wakes. */
 const HELD_TOO_LONG = /^Script execution timed out/;
 
-export function judgeReplay({ runs, otherRuns, history }: Evidence): Violation[] {
+export function judgeReplay({ runs, otherRuns, history, meta }: Evidence): Violation[] {
   const releases = badReleasesIn(history);
   const all = [
     ...runs.map(({ orderId, runs: its }) => [orderId, null, its] as const),
@@ -18,7 +18,9 @@ export function judgeReplay({ runs, otherRuns, history }: Evidence): Violation[]
   ];
   return all.flatMap(([orderId, workflowId, its]) =>
     its.flatMap((run) => {
-      const cause = causeIn(run, history, releases);
+      // A watcher lives on: what befell it in an experiment before was judged with that one's faults beside it.
+      const events = run.events.filter(({ eventTime }) => Date.parse(eventTime) >= meta.beganAt);
+      const cause = causeIn({ ...run, events }, history, releases);
       const of = workflowId === null ? '' : ` of ${workflowId}`;
       return cause === null ? [] : [broken('I12', orderId, `run ${run.runId}${of} could not go on: ${cause}`)];
     }),

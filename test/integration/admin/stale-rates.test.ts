@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
-import { areRatesFresh, collectBook } from '../../../src/activities/book.ts';
+import { areRatesFresh, createBookCollector } from '../../../src/activities/book.ts';
 import { inTransaction } from '../../../src/db/client.ts';
 import { addPause, type PauseScope } from '../../../src/db/pauses.ts';
 import { closeGate, insertObservation } from '../../../src/db/rate-watch.ts';
@@ -58,7 +58,7 @@ test('a pair that was without orders counts from the first new one, for readines
   await anOrderOf(100);
   expect(await isReady()).toBe(true);
   const metrics = createMetrics('worker');
-  await collectBook(bed.db, metrics, REFRESH_MS);
+  await createBookCollector(bed.db, metrics, REFRESH_MS)();
   const [age] = (await metrics.watcherTickAgeSeconds.get()).values;
   expect(age?.value).toBeGreaterThan(99);
   expect(age?.value).toBeLessThan(160);
@@ -70,8 +70,9 @@ test('the gauges say what readiness says, and when they were read', async () => 
   await anOrderOf(3_600);
   await aRateOf(190);
   const metrics = createMetrics('worker');
+  const collect = createBookCollector(bed.db, metrics, REFRESH_MS);
   const isStale = async () => {
-    await collectBook(bed.db, metrics, REFRESH_MS);
+    await collect();
     return (await metrics.rateWatchStale.get()).values.map(({ labels, value }) => [labels.pair, value]);
   };
   expect(await isStale()).toEqual([[PAIR, 1]]);
@@ -79,6 +80,25 @@ test('the gauges say what readiness says, and when they were read', async () => 
   expect(Math.abs((read?.value ?? 0) - Date.now() / 1_000)).toBeLessThan(5);
   await pause(`pair:${PAIR}`);
   expect(await isStale()).toEqual([[PAIR, 0]]);
+});
+
+test('the gauges are read by one statement after the other, and once for all who ask meanwhile', async () => {
+  let [asked, underWay, most] = [0, 0, 0];
+  const db = new Proxy(bed.db, {
+    apply(target, self, args) {
+      asked += 1;
+      underWay += 1;
+      most = Math.max(most, underWay);
+      return Promise.resolve(Reflect.apply(target, self, args)).finally(() => {
+        underWay -= 1;
+      });
+    },
+  });
+  const collect = createBookCollector(db, createMetrics('worker'), REFRESH_MS);
+  await collect();
+  const once = asked;
+  await Promise.all([collect(), collect(), collect()]);
+  expect({ asked, most }).toEqual({ asked: 2 * once, most: 1 });
 });
 
 test('a short interval has half a minute all the same', async () => {

@@ -116,9 +116,11 @@ const delivery = (folder: Folder) =>
 describe('I11: messages that are put aside', () => {
   const aside = (folder: Folder, orderId: string, reason: string | null) =>
     folder.dead_letters.push({ topic: 'order-changes', reason, data: JSON.stringify({ v: 1, order_id: orderId }) });
-  const malform = (folder: Folder, topic: string) => {
+  const malform = (folder: Folder, topic: string, putAside = 4) => {
     const note = { kind: 'fault', experiment: 'F17', at: 0, what: 'malformed messages', phase: 'once' } as const;
     folder.history.push({ ...note, detail: { topic, messages: 7 } });
+    for (let count = 0; count < putAside; count += 1)
+      folder.dead_letters.push({ topic, reason: 'not_json', data: 'no json {' });
   };
   each([
     [
@@ -137,6 +139,11 @@ describe('I11: messages that are put aside', () => {
         malform(folder, 'order-changes');
         aside(folder, UNKNOWN, 'unknown_order');
       },
+    ],
+    [
+      'too few of those',
+      (folder) => malform(folder, 'order-changes', 3),
+      /^I11 -: 3 malformed messages of order-changes were put aside, 4 are due$/,
     ],
     [
       'one of those without a reason',

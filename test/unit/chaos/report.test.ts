@@ -1,10 +1,12 @@
 // What a run publishes: nothing that failed is forgotten, and nothing of other sources is told with it.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import {
+  adopt,
   basisOf,
+  emptyFolder,
   hasPassed,
   type KeptResult,
   keepResult,
@@ -19,7 +21,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-const BASIS = basisOf({ timeScale: 10, orders: undefined });
+const ASKED = { mode: 'all', minutes: 0, timeScale: 10, orders: undefined, build: undefined } as const;
+const BASIS = basisOf(ASKED);
 
 function aResult(change: Partial<KeptResult> = {}): KeptResult {
   return {
@@ -53,6 +56,8 @@ test.each([
   ['other sources', { sources: 'other' }],
   ['another pace', { timeScale: 1 }],
   ['another load', { orders: 5 }],
+  ['a quick run', { size: 'quick' }],
+  ['a broken build', { build: 'fresh-key' }],
 ])('results of %s are not told together with these', (_, other) => {
   const file = join(dir, 'results.jsonl');
   keepResult(file, aResult({ basis: { ...BASIS, ...other } }));
@@ -69,8 +74,42 @@ test('published results of the same sources are taken; another file is refused',
   expect(() => publishedResults(join(dir, 'none.json'), BASIS)).toThrow('not a file of results');
 });
 
+test('a quick run, a mix of some length and a build rest on something else than a full run', () => {
+  const bases = [
+    BASIS,
+    basisOf({ ...ASKED, mode: 'quick' }),
+    basisOf({ ...ASKED, mode: 'minutes', minutes: 1 }),
+    basisOf({ ...ASKED, mode: 'only', build: 'fresh-key' }),
+  ];
+  expect(new Set(bases.map((it) => JSON.stringify(it))).size).toBe(4);
+  expect(basisOf({ ...ASKED, mode: 'only' })).toEqual(BASIS);
+});
+
+test('published results are taken over once, and are ours from then on', () => {
+  const file = join(dir, 'results.jsonl');
+  keepResult(file, aResult());
+  const theirs = [aResult({ dir: '/elsewhere' }), aResult({ seed: 2, dir: '/elsewhere' })];
+  const all = adopt(file, resultsIn(file, BASIS), theirs);
+  expect(all.map(({ seed }) => seed)).toEqual([1, 2]);
+  expect(adopt(file, resultsIn(file, BASIS), theirs)).toHaveLength(2);
+  expect(resultsIn(file, BASIS)).toHaveLength(2);
+});
+
+test('evidence is never overwritten: neither judged nor that of a kept result', () => {
+  const base = join(dir, 'F21-1');
+  expect(emptyFolder(base, [])).toBe(base);
+  mkdirSync(base);
+  writeFileSync(join(base, 'history.jsonl'), '');
+  expect(emptyFolder(base, [aResult({ dir: base })])).toBe(`${base}.2`);
+  expect(emptyFolder(base, [])).toBe(base);
+  expect(existsSync(base)).toBe(false);
+  mkdirSync(base);
+  writeFileSync(join(base, 'verdict.json'), '{}');
+  expect(emptyFolder(base, [])).toBe(`${base}.2`);
+});
+
 test('the hash of the sources is the same for the same files', () => {
-  expect(basisOf({ timeScale: 10, orders: undefined })).toEqual(BASIS);
+  expect(basisOf(ASKED)).toEqual(BASIS);
   expect(BASIS.sources).toMatch(/^[0-9a-f]{12}$/);
 });
 

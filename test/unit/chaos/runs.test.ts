@@ -114,14 +114,15 @@ describe('I7: our rows and Temporal agree', () => {
   ]);
 });
 
+const FAILED_AT = BEGAN_AT + 20_000;
+const iso = (at: number) => new Date(at).toISOString();
+const failed = (cause: string, message = 'a bug', at = FAILED_AT) => ({
+  eventTime: iso(at),
+  eventType: 'EVENT_TYPE_WORKFLOW_TASK_FAILED',
+  workflowTaskFailedEventAttributes: { cause, failure: { message } },
+});
+
 describe('I12: replay', () => {
-  const FAILED_AT = BEGAN_AT + 20_000;
-  const iso = (at: number) => new Date(at).toISOString();
-  const failed = (cause: string, message = 'a bug', at = FAILED_AT) => ({
-    eventTime: iso(at),
-    eventType: 'EVENT_TYPE_WORKFLOW_TASK_FAILED',
-    workflowTaskFailedEventAttributes: { cause, failure: { message } },
-  });
   const completedAt = (at: number) => ({ eventTime: iso(at), eventType: 'EVENT_TYPE_WORKFLOW_TASK_COMPLETED' });
   const NON_DETERMINISTIC = failed('WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR');
   const UNHANDLED = 'WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE';
@@ -141,6 +142,14 @@ describe('I12: replay', () => {
     lay(folder, { what: 'deploy', at: to, detail: { what: 'the patched change again' } });
   };
   each([
+    [
+      'what befell a watcher before this experiment was judged with that one',
+      (folder) => {
+        const run = the(the(folder.other_runs, () => true).runs, () => true);
+        const earlier = failed(UNHANDLED, 'Script execution timed out after 5000ms', BEGAN_AT - 1_000);
+        run.events = [earlier, ...run.events];
+      },
+    ],
     [
       'a watcher met one that it could not follow',
       (folder) => {

@@ -106,7 +106,9 @@ for (const service of SERVICES)
   }
 
 /** Of PromQL what the rules use: a word that is neither here nor a series is a mistake, or wants to be added. */
-const FUNCTIONS = new Set('abs absent avg_over_time histogram_quantile increase max rate sum time'.split(' '));
+const FUNCTIONS = new Set(
+  'abs absent avg_over_time histogram_quantile increase last_over_time max rate sum time'.split(' '),
+);
 const OPERATORS = new Set(['and', 'or', 'unless']);
 
 /** The names and labels of an expression that are not as the code has them. */

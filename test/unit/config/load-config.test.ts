@@ -134,6 +134,8 @@ test.each([
   ['MAX_ORDER_AMOUNT', '0'],
   ['PUBSUB_EMULATOR_HOST', 'http://127.0.0.1:8085'],
   ['PUBSUB_EMULATOR_HOST', '127.0.0.1'],
+  ['PUBSUB_EMULATOR_HOST', '127.0.0.1:65536'],
+  ['PUBSUB_EMULATOR_HOST', '[::1]:8085'],
   ['PUBSUB_EMULATOR_HOST', ' pubsub:8085'],
 ])('%s=%s is refused', (name, value) => {
   expect(faultsOf({ [name]: value })).toEqual([name]);

@@ -71,7 +71,6 @@ test('what would lead to another server, or to no TLS, is refused by its name', 
 test.each([
   'http://temporal:7233',
   'dns:///temporal:7233',
-  'temporal',
   'temporal:',
   ':7233',
   'temporal:0',
@@ -91,12 +90,17 @@ test.each([
   expect(wrongIn({ TEMPORAL_CONFIG_FILE: toml, TEMPORAL_ADDRESS: 'temporal:7233' })).toEqual([]);
 });
 
-test.each(['temporal:7233', 'temporal_1:1', '127.0.0.1:65535', '[::1]:7233', 'pay.a1b2c.tmprl.cloud:7233'])(
-  '%s is one',
-  (address) => {
-    expect(loadTemporalSettings({ ...HERE, TEMPORAL_ADDRESS: address }).connectionOptions.address).toBe(address);
-  },
-);
+test.each([
+  'temporal-frontend',
+  '[::1]',
+  'temporal:7233',
+  'temporal_1:1',
+  '127.0.0.1:65535',
+  '[::1]:7233',
+  'pay.a1b2c.tmprl.cloud:7233',
+])('%s is one', (address) => {
+  expect(loadTemporalSettings({ ...HERE, TEMPORAL_ADDRESS: address }).connectionOptions.address).toBe(address);
+});
 
 test('a start names the faults of all settings at once', () => {
   const load = withTemporal((environment): { port: string } => {
