@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { SetupError } from './errors.ts';
@@ -53,7 +54,10 @@ export async function ensureWebhookEndpoint(
 
 /** Has Conduit sign with a new secret, which is returned; the former one is good for a while yet. */
 export async function rotateWebhookSecret(conduit: Conduit, id: string): Promise<string> {
-  const response = await call(conduit, 'POST', `/webhooks/endpoints/${id}/rotate`);
+  // Of all calls about endpoints this one alone wants a key.
+  const response = await call(conduit, 'POST', `/webhooks/endpoints/${id}/rotate`, undefined, {
+    'idempotency-key': randomUUID(),
+  });
   const { secret } = (await response.json()) as Partial<WebhookEndpoint>;
   if (!response.ok || !secret) throw new Error(`Conduit rotated no secret: HTTP ${response.status}`);
   return secret;
@@ -65,10 +69,16 @@ async function isKnown(conduit: Conduit, stored: WebhookEndpoint): Promise<boole
   return response.ok && known.url === stored.url;
 }
 
-function call(conduit: Conduit, method: string, path: string, body?: unknown): Promise<Response> {
+function call(
+  conduit: Conduit,
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Response> {
   return fetch(`${conduit.baseUrl}${path}`, {
     method,
-    headers: { 'x-api-key': conduit.apiKey, 'content-type': 'application/json' },
+    headers: { 'x-api-key': conduit.apiKey, 'content-type': 'application/json', ...headers },
     signal: AbortSignal.timeout(10_000),
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
