@@ -6,8 +6,8 @@ import { STABLES, TARGETS } from '../load/market.ts';
 import { bodyOf, type PlannedOrder } from '../load/plan.ts';
 import type { PlacedOrder } from '../load/run-load.ts';
 
-/** The orders of these experiments are placed by themselves, and their market crosses when they say so. */
-export const ALONE = { load: { orders: 0, windowMs: 1_000 }, moveMarket: async () => {} } as const;
+/** The orders of these experiments are placed by themselves, and their market crosses when they say so, if at all. */
+export const ALONE = { load: { orders: 0, windowMs: 1_000 }, moveMarket: async () => {}, executes: false } as const;
 const DEADLINE_MS = 15_000;
 const POLL_MS = 50;
 
