@@ -8,9 +8,14 @@ const BRIDGES = ['bridge1', 'bridge2'] as const;
 /** A process under load ends within this of SIGTERM: the worker's own deadline, and the time to be heard. */
 const STOP_WITHIN_MS = 42_000;
 
-async function crashAtSeam({ system, random, note }: Stage, { process, seam }: Passing): Promise<void> {
-  const downMs = random.between(0, 5_000);
-  note('kill at seam', { seam, process, downMs });
+/** The process waits for our word, and dies without it; it is down for `mostMs` at most. */
+export async function crashAtSeam(
+  { system, random, note }: Stage,
+  { process, seam, about }: Passing,
+  mostMs = 5_000,
+): Promise<void> {
+  const downMs = random.between(0, mostMs);
+  note('kill at seam', { seam, process, downMs, ...about });
   await system.fleet.crash(process as ProcessName, downMs);
 }
 

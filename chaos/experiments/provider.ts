@@ -1,8 +1,8 @@
 // Conduit answers wrongly, late, twice or not at all.
 import type { ArmedRule, FaultRuleInput } from '../../simulator/faults/rules.ts';
-import type { ProcessName } from '../system/fleet.ts';
+import type { Passing } from '../system/desk.ts';
 import type { Experiment, Stage } from './experiment.ts';
-import { expectStruck } from './processes.ts';
+import { crashAtSeam, expectStruck } from './processes.ts';
 
 type Operation = 'orders.create' | 'orders.execute';
 type Match = NonNullable<FaultRuleInput['match']>;
@@ -36,13 +36,8 @@ const problem = (operation: Match['operation'], code: string, probability: numbe
 });
 
 /** Arms the rules for as long as orders are placed, and counts what struck. */
-export async function under(
-  stage: Stage,
-  rules: readonly FaultRuleInput[],
-  meanwhile?: () => Promise<void>,
-): Promise<readonly ArmedRule[]> {
+export async function under(stage: Stage, rules: readonly FaultRuleInput[]): Promise<readonly ArmedRule[]> {
   await stage.system.simulator.armFault(...rules);
-  await meanwhile?.();
   await stage.sleep(stage.windowMs + 4_000);
   return disarm(stage);
 }
@@ -64,16 +59,9 @@ export async function disarm(stage: Stage): Promise<readonly ArmedRule[]> {
 }
 
 /** Kills whichever worker has an unresolved send, before it can look. */
-async function killAfterSends(stage: Stage, times: number): Promise<void> {
-  stage.system.desk.arm(
-    'S9',
-    async ({ process }) => {
-      const downMs = stage.random.between(0, 3_000);
-      stage.note('kill before the retry', { process, downMs });
-      await stage.system.fleet.crash(process as ProcessName, downMs);
-    },
-    { times, fits: ({ about }) => about['outcome'] === 'unknown' },
-  );
+function killAfterSends(stage: Stage, times: number): void {
+  const fits = ({ about }: Passing) => about['outcome'] === 'unknown';
+  stage.system.desk.arm('S9', (passing) => crashAtSeam(stage, passing, 3_000), { times, fits });
 }
 
 export const PROVIDER_EXPERIMENTS: readonly Experiment[] = [
@@ -97,9 +85,8 @@ export const PROVIDER_EXPERIMENTS: readonly Experiment[] = [
     atRisk: ['I1'],
     async run(stage) {
       await stage.system.simulator.setKnobs({ idempotencyWindowMs: 5_000 * stage.timeScale });
-      await under(stage, [...lostReplies('orders.execute', 0.6), ...lostRequests('orders.execute', 0.2)], () =>
-        killAfterSends(stage, stage.isQuick ? 2 : 4),
-      );
+      killAfterSends(stage, stage.isQuick ? 2 : 4);
+      await under(stage, [...lostReplies('orders.execute', 0.6), ...lostRequests('orders.execute', 0.2)]);
       expectStruck(stage);
     },
   },

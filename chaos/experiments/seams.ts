@@ -5,6 +5,7 @@ import type { Passing, Seam } from '../system/desk.ts';
 import type { ProcessName } from '../system/fleet.ts';
 import type { System } from '../system/system.ts';
 import type { Experiment, Stage } from './experiment.ts';
+import { crashAtSeam } from './processes.ts';
 
 /** Orders that reach the seam soon, and none that merely waits for its expiry. */
 const LOAD = {
@@ -18,12 +19,7 @@ const LONGER = { ...LOAD, expiresInMs: [22_000, 28_000] as const };
 
 type Hit = (stage: Stage, passing: Passing) => Promise<void>;
 
-const kill: Hit = async ({ system, random, note }, { process, seam, about }) => {
-  const downMs = random.between(0, 1_500);
-  note('kill at seam', { seam, process, downMs, ...about });
-  // The process is waiting for our word; it dies without it.
-  await system.fleet.crash(process as ProcessName, downMs);
-};
+const kill: Hit = (stage, passing) => crashAtSeam(stage, passing, 1_500);
 
 /** Its request is old when it wakes: its customer has tried to cancel, and after the longer freeze the order has expired. */
 const freeze =
