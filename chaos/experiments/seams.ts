@@ -16,6 +16,8 @@ const LOAD = {
 };
 /** Of those that are struck at several steps of an attempt, one after another. */
 const LONGER = { ...LOAD, expiresInMs: [22_000, 28_000] as const };
+/** Of those that still come when workers have been frozen before. */
+const LASTING = { ...LONGER, orders: 20, windowMs: 12_000 };
 
 type Hit = (stage: Stage, passing: Passing) => Promise<void>;
 
@@ -30,7 +32,8 @@ const freeze =
     system.fleet.freeze(process as ProcessName);
     const orderId = orderOf(about['reference']) ?? '';
     const order = stage.placed().find((it) => it.orderId === orderId);
-    if (stage.random.chance(0.5)) await order?.calls.cancel(orderId);
+    // Beside the freeze, which is to last as long as is noted.
+    if (stage.random.chance(0.5) && order) stage.aside(order.calls.cancel(orderId));
     await sleep(ms);
     system.fleet.thaw(process as ProcessName);
   };
@@ -175,7 +178,7 @@ export const SEAM_EXPERIMENTS: readonly Experiment[] = [
       // By then both workers are frozen, or have been: who creates now is the one that woke.
       ...[3_000, 20_000].flatMap((ms) => each(freeze(ms), 'operation', 'create')).map(later),
     ],
-    LONGER,
+    LASTING,
   ),
   seam(
     'S16',

@@ -7,8 +7,17 @@ import type { Run, RunEvent } from '../witnesses.ts';
 const NON_DETERMINISTIC = 'NON_DETERMINISTIC_ERROR';
 /** What the code of a workflow is to blame for. A task that timed out, or met a reset, is the machine's. */
 const FAULTS_OF_CODE = [NON_DETERMINISTIC, 'WORKFLOW_WORKER_UNHANDLED_FAILURE'];
+const TASK_COMPLETED = 'EVENT_TYPE_WORKFLOW_TASK_COMPLETED';
+const TASK_TIMED_OUT = 'EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT';
+const TASK_ENDS = new Set([TASK_COMPLETED, 'EVENT_TYPE_WORKFLOW_TASK_FAILED', TASK_TIMED_OUT]);
 /** How the SDK says that code held its thread for five seconds, which a worker that was frozen in the middle says when it wakes. */
 const HELD_TOO_LONG = /^Script execution timed out/;
+/**
+ * How its core says that it mistook a run (temporalio/sdk-rust issue 680): a worker that slept through the deadline of a task may be given
+ * the next one while it still remembers a timer as cancelled, which has fired since. It then forgets the run and reads its history anew.
+ */
+const REMEMBERED_A_TIMER =
+  /^Fatal error in workflow machines: TimerMachine in state CancelTimerCommandSent .*\bTimerFired\b/;
 
 export function judgeReplay({ runs, otherRuns, history, meta }: Evidence): Violation[] {
   const releases = badReleasesIn(history);
@@ -29,15 +38,23 @@ export function judgeReplay({ runs, otherRuns, history, meta }: Evidence): Viola
 
 /** Why one of the run's tasks failed through its code; null where none did that nothing excuses. */
 function causeIn({ events }: Run, history: Evidence['history'], releases: readonly Release[]): string | null {
-  for (const event of events) {
+  for (const [index, event] of events.entries()) {
     const { cause = '', failure } = event.workflowTaskFailedEventAttributes ?? {};
     if (!FAULTS_OF_CODE.some((fault) => cause.endsWith(fault))) continue;
     const at = Date.parse(event.eventTime);
-    if (HELD_TOO_LONG.test(failure?.message ?? '') && isFrozenAt(history, at)) continue;
+    const message = failure?.message ?? '';
+    if (HELD_TOO_LONG.test(message) && isFrozenAt(history, at)) continue;
+    if (REMEMBERED_A_TIMER.test(message) && followsTimeOut(events, index)) continue;
     if (cause.endsWith(NON_DETERMINISTIC) && releases.some((release) => isOf(release, at, events))) continue;
-    return cause;
+    return `${cause}: ${message}`;
   }
   return null;
+}
+
+/** Whether the task before the one that ended at `index` was given up by Temporal. */
+function followsTimeOut(events: readonly RunEvent[], index: number): boolean {
+  const ends = events.slice(0, index).filter(({ eventType }) => TASK_ENDS.has(eventType));
+  return ends.at(-1)?.eventType === TASK_TIMED_OUT;
 }
 
 /** While workers had code that could not follow. */
@@ -74,6 +91,6 @@ function isOf({ from, to }: Release, failedAt: number, events: readonly RunEvent
   if (failedAt >= from && failedAt <= to) return true;
   return events.some(({ eventType, eventTime }) => {
     const at = Date.parse(eventTime);
-    return eventType === 'EVENT_TYPE_WORKFLOW_TASK_COMPLETED' && at >= from && at <= to && at < failedAt;
+    return eventType === TASK_COMPLETED && at >= from && at <= to && at < failedAt;
   });
 }

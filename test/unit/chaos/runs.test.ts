@@ -122,25 +122,30 @@ const failed = (cause: string, message = 'a bug', at = FAILED_AT) => ({
   workflowTaskFailedEventAttributes: { cause, failure: { message } },
 });
 
+const completedAt = (at: number) => ({ eventTime: iso(at), eventType: 'EVENT_TYPE_WORKFLOW_TASK_COMPLETED' });
+const NON_DETERMINISTIC = failed('WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR');
+const UNHANDLED = 'WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE';
+const REMEMBERED = failed(
+  UNHANDLED,
+  'Fatal error in workflow machines: TimerMachine in state CancelTimerCommandSent says the transition is invalid during event EventInfo { event_id: 47, event_type: TimerFired }',
+);
+const TIMED_OUT = { eventTime: iso(FAILED_AT - 1_000), eventType: 'EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT' };
+const HELD = failed(UNHANDLED, 'Script execution timed out after 5000ms');
+const addEvent = (folder: Folder, ...events: Run['events']) => {
+  const run = firstRun(folder);
+  run.events = [...events, ...run.events];
+};
+const freeze = (folder: Folder, at: number, ms: number) => lay(folder, { what: 'freeze at seam', at, detail: { ms } });
+/** Bad code from the start of the first worker on, until all have the good one again. */
+const release = (folder: Folder, from: number, to: number) => {
+  lay(folder, { what: 'deploy', at: from - 5_000, detail: { what: 'a patched change' } });
+  const started = { kind: 'system', what: 'process.started' } as const;
+  folder.history.push({ ...started, at: from, detail: { name: 'worker1' } });
+  lay(folder, { what: 'deploy', at: from + 2_000, detail: { what: 'code that cannot follow' } });
+  lay(folder, { what: 'deploy', at: to, detail: { what: 'the patched change again' } });
+};
+
 describe('I12: replay', () => {
-  const completedAt = (at: number) => ({ eventTime: iso(at), eventType: 'EVENT_TYPE_WORKFLOW_TASK_COMPLETED' });
-  const NON_DETERMINISTIC = failed('WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR');
-  const UNHANDLED = 'WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE';
-  const HELD = failed(UNHANDLED, 'Script execution timed out after 5000ms');
-  const addEvent = (folder: Folder, ...events: Run['events']) => {
-    const run = firstRun(folder);
-    run.events = [...events, ...run.events];
-  };
-  const freeze = (folder: Folder, at: number, ms: number) =>
-    lay(folder, { what: 'freeze at seam', at, detail: { ms } });
-  /** Bad code from the start of the first worker on, until all have the good one again. */
-  const release = (folder: Folder, from: number, to: number) => {
-    lay(folder, { what: 'deploy', at: from - 5_000, detail: { what: 'a patched change' } });
-    const started = { kind: 'system', what: 'process.started' } as const;
-    folder.history.push({ ...started, at: from, detail: { name: 'worker1' } });
-    lay(folder, { what: 'deploy', at: from + 2_000, detail: { what: 'code that cannot follow' } });
-    lay(folder, { what: 'deploy', at: to, detail: { what: 'the patched change again' } });
-  };
   each([
     [
       'what befell a watcher before this experiment was judged with that one',
@@ -156,17 +161,17 @@ describe('I12: replay', () => {
         const run = the(the(folder.other_runs, () => true).runs, () => true);
         run.events = [...run.events, NON_DETERMINISTIC];
       },
-      /^I12 -: run run-watch of rate-watch-USD-EUR could not go on: .*NON_DETERMINISTIC_ERROR$/,
+      /^I12 -: run run-watch of rate-watch-USD-EUR could not go on: .*NON_DETERMINISTIC_ERROR: a bug$/,
     ],
     [
       'a run met a history that it could not follow',
       (folder) => addEvent(folder, NON_DETERMINISTIC),
-      /^I12 executed: run .* could not go on: WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR$/,
+      /^I12 executed: run .* could not go on: WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR: a bug$/,
     ],
     [
       'the code of a workflow threw',
       (folder) => addEvent(folder, failed(UNHANDLED)),
-      /^I12 executed: run .* could not go on: .*UNHANDLED_FAILURE$/,
+      /^I12 executed: run .* could not go on: .*UNHANDLED_FAILURE: a bug$/,
     ],
     [
       'code that was frozen in the middle is nobody’s fault',
@@ -181,7 +186,7 @@ describe('I12: replay', () => {
         addEvent(folder, HELD);
         lay(folder, { what: 'kill', at: FAILED_AT - 100 });
       },
-      /^I12 executed: run .* could not go on: .*UNHANDLED_FAILURE$/,
+      /^I12 executed: run .* could not go on: .*UNHANDLED_FAILURE: Script execution timed out after 5000ms$/,
     ],
     [
       'a freeze that was long over, or came later, has held nothing',
@@ -190,7 +195,7 @@ describe('I12: replay', () => {
         freeze(folder, FAILED_AT - 18_001, 8_000);
         freeze(folder, FAILED_AT + 1, 8_000);
       },
-      /^I12 executed: run .* could not go on: .*UNHANDLED_FAILURE$/,
+      /^I12 executed: run .* could not go on: .*UNHANDLED_FAILURE: Script execution timed out after 5000ms$/,
     ],
     [
       'a freeze excuses no other failure',
@@ -198,12 +203,31 @@ describe('I12: replay', () => {
         addEvent(folder, failed(UNHANDLED));
         freeze(folder, FAILED_AT - 8_100, 8_000);
       },
-      /^I12 executed: run .* could not go on: .*UNHANDLED_FAILURE$/,
+      /^I12 executed: run .* could not go on: .*UNHANDLED_FAILURE: a bug$/,
+    ],
+    [
+      'a worker that slept through its task remembered a timer, and reads the history anew',
+      (folder) => addEvent(folder, completedAt(FAILED_AT - 2_000), TIMED_OUT, REMEMBERED),
+    ],
+    [
+      'one that did not sleep through its last task mistakes no run',
+      (folder) => addEvent(folder, TIMED_OUT, completedAt(FAILED_AT - 500), REMEMBERED),
+      /^I12 executed: run .* could not go on: .*UNHANDLED_FAILURE: Fatal error in workflow machines: .*TimerFired }$/,
+    ],
+    [
+      'a task that timed out excuses no other failure',
+      (folder) => addEvent(folder, TIMED_OUT, failed(UNHANDLED)),
+      /^I12 executed: run .* could not go on: .*UNHANDLED_FAILURE: a bug$/,
     ],
     [
       'a task that was overtaken by a reset is nobody’s fault',
       (folder) => addEvent(folder, failed('WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW')),
     ],
+  ]);
+});
+
+describe('I12: a release that cannot follow', () => {
+  each([
     [
       'while code that cannot follow is in place it does not',
       (folder) => {
@@ -224,7 +248,7 @@ describe('I12: replay', () => {
         addEvent(folder, completedAt(FAILED_AT - 20_000), NON_DETERMINISTIC);
         release(folder, FAILED_AT - 9_000, FAILED_AT - 1_000);
       },
-      /^I12 executed: run .* could not go on: .*NON_DETERMINISTIC_ERROR$/,
+      /^I12 executed: run .* could not go on: .*NON_DETERMINISTIC_ERROR: a bug$/,
     ],
     [
       'before it was there the good code could follow everything',
@@ -232,7 +256,7 @@ describe('I12: replay', () => {
         addEvent(folder, NON_DETERMINISTIC);
         release(folder, FAILED_AT + 1, FAILED_AT + 8_000);
       },
-      /^I12 executed: run .* could not go on: .*NON_DETERMINISTIC_ERROR$/,
+      /^I12 executed: run .* could not go on: .*NON_DETERMINISTIC_ERROR: a bug$/,
     ],
     [
       'nor may it throw',
@@ -240,7 +264,7 @@ describe('I12: replay', () => {
         addEvent(folder, failed(UNHANDLED));
         release(folder, FAILED_AT - 100, FAILED_AT + 8_000);
       },
-      /^I12 executed: run .* could not go on: .*UNHANDLED_FAILURE$/,
+      /^I12 executed: run .* could not go on: .*UNHANDLED_FAILURE: a bug$/,
     ],
   ]);
 });
