@@ -6,7 +6,9 @@ import {
   DEAD_LETTER,
   ENTRIES,
   FACT,
+  FACT_OF_ORDER,
   HANDLES,
+  HELD,
   META,
   METRICS,
   OTHER_RUNS,
@@ -77,7 +79,7 @@ export function readEvidence(dir: string): Evidence {
     observations: lines('rate_observations', TABLES.rate_observations),
     pauses: lines('pauses', TABLES.pauses),
     deadLetters: lines('dead_letters', DEAD_LETTER),
-    ledger: lines('ledger', FACT),
+    ledger: lines<Fact>('ledger', FACT).map(withItsOrder),
     requests: lines('requests', REQUEST),
     runs: lines<RunsOfOrder>('runs', RUNS).map(withWholeRuns),
     otherRuns: lines<OtherRuns>('other_runs', OTHER_RUNS).map(withWholeRuns),
@@ -99,6 +101,13 @@ function asEntry(line: unknown, index: number): HistoryEntry {
   const fields = ENTRIES[kind];
   if (!fields) throw new Error(`${where}: there is no kind ${kind}`);
   return checked(where, fields, line);
+}
+
+function withItsOrder(fact: Fact): Fact {
+  if (!fact.event.startsWith('order.')) return fact;
+  const where = `fact ${fact.seq} of the ledger, ${fact.event}`;
+  checked(`${where}: its order`, HELD, checked<Fact>(where, FACT_OF_ORDER, fact).order);
+  return fact;
 }
 
 function withWholeRuns<T extends { readonly runs: readonly Run[] }>(its: T): T {

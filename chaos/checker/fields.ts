@@ -105,11 +105,26 @@ export const DEAD_LETTER: Fields<DeadLetterRow> = { topic: 'text', reason: 'text
 export const METRICS: Fields<MetricsText> = { name: 'text', text: 'text' };
 export const HANDLES: Fields<HandlesRow> = { name: 'text', openFiles: 'number?', sessions: 'number' };
 export const FACT: Fields<Pick<Fact, 'seq' | 'at' | 'event'>> = { seq: 'number', at: 'text', event: 'text' };
+/** What each fact of an order must hold besides. */
+export const FACT_OF_ORDER: Fields<Pick<Fact, 'orderId' | 'order'>> = { orderId: 'text', order: 'object' };
+export const HELD: Fields<Omit<NonNullable<Fact['order']>, 'quoteOptionId'>> = {
+  id: 'text',
+  status: 'text',
+  totalDebit: 'object',
+  destinationAsset: 'object',
+  lockExpiresAt: 'text',
+  source: 'object',
+  destination: 'object',
+};
 export const REQUEST: Fields<Pick<Request, 'atMs' | 'operation'>> = { atMs: 'number', operation: 'text' };
 export const RUNS: Fields<RunsOfOrder> = { orderId: 'text', runs: 'list' };
 export const OTHER_RUNS: Fields<OtherRuns> = { workflowId: 'text', runs: 'list' };
 export const RUN: Fields<Run> = { runId: 'text', status: 'text', closedAt: 'text?', events: 'list' };
-export const RUN_EVENT: Fields<Pick<RunEvent, 'eventTime' | 'eventType'>> = { eventTime: 'text', eventType: 'text' };
+export const RUN_EVENT: Fields<Pick<RunEvent, 'eventId' | 'eventTime' | 'eventType'>> = {
+  eventId: 'text',
+  eventTime: 'text',
+  eventType: 'text',
+};
 
 export const META: Fields<Meta> = {
   experiments: 'list',

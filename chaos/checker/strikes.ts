@@ -18,10 +18,11 @@ export function strikesIn(history: Evidence['history']): FaultNote[] {
 /** How long after a freeze is over what it kept from happening may still be heard of. */
 const AFTER_A_FREEZE_MS = 10_000;
 
-/** Whether a process was frozen at that time, or had just been. */
-export function isFrozenAt(history: Evidence['history'], at: number): boolean {
+/** Whether a worker was frozen at that time, or had just been. */
+export function isWorkerFrozenAt(history: Evidence['history'], at: number): boolean {
   return history.some((entry) => {
     if (entry.kind !== 'fault' || !entry.what.startsWith('freeze')) return false;
+    if (!String(entry.detail?.['process']).startsWith('worker')) return false;
     const ms = Number(entry.detail?.['ms'] ?? 0);
     return at >= entry.at && at <= entry.at + ms + AFTER_A_FREEZE_MS;
   });

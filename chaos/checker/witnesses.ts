@@ -32,6 +32,8 @@ export interface Fact {
   /** What is credited in the end, where the order prints more. */
   readonly arrives?: Money;
   readonly order?: HeldOrder;
+  /** Who changed it. */
+  readonly by?: string;
   readonly options?: readonly { readonly id: string; readonly expiresAt: string }[];
   readonly message?: { readonly id: string; readonly type: string };
   readonly deliveries?: readonly { readonly id: string }[];
@@ -58,12 +60,14 @@ export interface Request {
 }
 
 export interface RunEvent {
+  readonly eventId: string;
   readonly eventTime: string;
   readonly eventType: string;
   readonly workflowTaskFailedEventAttributes?: {
     readonly cause?: string;
     readonly failure?: { readonly message?: string };
   };
+  readonly workflowTaskTimedOutEventAttributes?: { readonly timeoutType?: string };
   readonly workflowExecutionCompletedEventAttributes?: {
     readonly result?: { readonly payloads?: readonly { readonly data?: string }[] };
   };

@@ -90,8 +90,10 @@ export async function chosen(
   if (unknown.length > 0) throw new SetupError(`there is no experiment ${unknown.join(', ')}; --list names them`);
   const mount = asked.some(({ needs }) => needs?.includes('mount')) ? await canMount(dir) : null;
   const faketime = typeof tools.faketime === 'string' ? null : tools.faketime.lacking;
+  // Every connection of a run goes through it.
+  const toxiproxy = typeof tools.toxiproxy === 'string' ? null : tools.toxiproxy.lacking;
   const lacks = ({ needs = [] }: Experiment) =>
-    (needs.includes('faketime') ? faketime : null) ?? (needs.includes('mount') ? mount : null);
+    toxiproxy ?? (needs.includes('faketime') ? faketime : null) ?? (needs.includes('mount') ? mount : null);
   return {
     runnable: asked.filter((it) => lacks(it) === null),
     notRun: [

@@ -1,11 +1,14 @@
 // Full disks, and many orders.
 import { existsSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { choosePort } from '../../stack/ports.ts';
+import { createProgress } from '../../stack/progress.ts';
 import { runCommand } from '../../stack/run-command.ts';
 import type { Experiment, Stage } from './experiment.ts';
 import { restartAll } from './processes.ts';
 
 const BALLAST_LEAVES = 256 * 1_024;
+const WORKERS = ['worker1', 'worker2'] as const;
 const LOGGING = ['api', 'worker1'] as const;
 const MOUNT_TIMEOUT_MS = 60_000;
 
@@ -68,7 +71,7 @@ async function withFullLogs(stage: Stage, ms: number): Promise<void> {
       'the volume of the logs is full',
       ms,
       () => fillUp(logDir, 0),
-      () => {},
+      () => stage.struck(statfsSync(logDir).bavail === 0, 'the volume of the logs was not full'),
     );
     const isAlive = LOGGING.every((name, index) => fleet.pidOf(name) === before[index]);
     stage.expect(isAlive, 'I14', 'a process ended because its log could not be written');
@@ -90,6 +93,13 @@ function fillUp(dir: string, leaveBytes: number): () => void {
   const { bavail, bsize } = statfsSync(dir);
   writeFileSync(ballast, Buffer.alloc(Math.max(0, bavail * bsize - leaveBytes)));
   return () => rmSync(ballast, { force: true });
+}
+
+/** How many runs a worker's cache had to let go, by what Temporal's core says. */
+async function evictionsAt(port: number): Promise<number> {
+  const reply = await fetch(`http://127.0.0.1:${port}/metrics`, { signal: AbortSignal.timeout(5_000) });
+  const counts = (await reply.text()).matchAll(/^temporal_sticky_cache_total_forced_eviction\{[^}]*\} (\d+)/gm);
+  return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
 /** Where PostgreSQL says that it keeps its data. */
@@ -127,12 +137,19 @@ export const LIMIT_EXPERIMENTS: readonly Experiment[] = [
     atRisk: ['I14'],
     async run(stage) {
       const { system } = stage;
-      for (const name of ['worker1', 'worker2'] as const) system.configure(name, { MAX_CACHED_WORKFLOWS: '100' });
-      await restartAll(system, ['worker1', 'worker2']);
+      const ports = new Map<(typeof WORKERS)[number], number>();
+      for (const name of WORKERS) {
+        const port = await choosePort(`metrics of ${name}`, 0, 'free', createProgress({ quiet: true }));
+        ports.set(name, port);
+        system.configure(name, { MAX_CACHED_WORKFLOWS: '100', TEMPORAL_METRICS_PORT: String(port) });
+      }
+      await restartAll(system, WORKERS);
       await stage.sleep(stage.windowMs);
+      const evicted = await Promise.all([...ports.values()].map(evictionsAt));
+      stage.struck(!evicted.includes(0), `the caches of the workers let ${evicted.join(' and ')} runs go`);
       stage.note('restart with evicted runs');
-      await restartAll(system, ['worker1', 'worker2']);
-      for (const name of ['worker1', 'worker2'] as const) system.configure(name);
+      await restartAll(system, WORKERS);
+      for (const name of WORKERS) system.configure(name);
     },
     // Placing takes two and a half minutes, and so do the expiries: what is asked is whether all of them come.
     load: {

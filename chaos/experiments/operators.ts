@@ -77,6 +77,16 @@ async function deploy(stage: Stage, what: string, codePath: string | null): Prom
   stage.note('deploy', { what });
 }
 
+/** Whether some open order's run has a task that fails again and again. */
+async function isAnyStuck(stage: Stage): Promise<boolean> {
+  const { client, call } = stage.system.temporal;
+  for (const orderId of await openOrders(stage, ['watching', 'executing'])) {
+    const run = await call(() => client.workflow.getHandle(orderWorkflowId(orderId)).describe()).catch(() => null);
+    if ((run?.raw.pendingWorkflowTask?.attempt ?? 0) > 1) return true;
+  }
+  return false;
+}
+
 export const OPERATOR_EXPERIMENTS: readonly Experiment[] = [
   {
     id: 'F39',
@@ -90,6 +100,7 @@ export const OPERATOR_EXPERIMENTS: readonly Experiment[] = [
       await sleep(5_000);
       await deploy(stage, 'code that cannot follow', await bundleWith(system.dir, 'non_deterministic'));
       await sleep(6_000);
+      stage.struck(await isAnyStuck(stage), 'the code that cannot follow followed every run');
       await deploy(stage, 'the patched change again', await bundleWith(system.dir, 'patched'));
       // Runs that the bad release itself began are in nobody's words now. Their rows are: repair begins new ones from there.
     },
@@ -133,7 +144,7 @@ export const OPERATOR_EXPERIMENTS: readonly Experiment[] = [
   },
   {
     id: 'F42',
-    title: 'runs are terminated, cancelled and reset in every state',
+    title: 'runs are terminated, cancelled and reset while their orders wait and while they execute',
     atRisk: ['I1', 'I2', 'I5', 'I7'],
     async run(stage) {
       // Each act in each state first; an order is `accepted` for a moment only.

@@ -56,15 +56,16 @@ export const PROCESS_EXPERIMENTS: readonly Experiment[] = [
     id: 'F01',
     title: 'one of two workers is killed, twenty times',
     atRisk: ['I1', 'I2', 'I14'],
-    load: { windowMs: 24_000 },
+    load: { orders: 120, windowMs: 80_000 },
     async run({ system, random, sleep, note }) {
       for (let kills = 0; kills < 20; kills += 1) {
-        // One that lives: the other takes its work meanwhile.
+        // One that works, while the other is there to take its work.
+        await system.fleet.untilReady(WORKERS);
+        await sleep(random.between(0, 1_500));
         const name = random.pick(WORKERS);
         const downMs = random.between(0, 1_500);
         note('kill', { name, downMs });
         await system.fleet.crash(name, downMs);
-        await sleep(random.between(0, 1_000));
       }
     },
   },
@@ -93,6 +94,7 @@ export const PROCESS_EXPERIMENTS: readonly Experiment[] = [
     atRisk: ['I3', 'I4', 'I1'],
     async run(stage) {
       const { system, timeScale, random, windowMs, sleep, note, market } = stage;
+      const isAwake = ({ process }: Passing) => !system.fleet.isFrozen(process as ProcessName);
       const freeze = async ({ process, seam, about }: Passing) => {
         const ms = random.pick([30_000 / timeScale, 60_000 / timeScale, 20_000]);
         note('freeze', { seam, process, ms, ...about });
@@ -103,7 +105,7 @@ export const PROCESS_EXPERIMENTS: readonly Experiment[] = [
         system.fleet.thaw(process as ProcessName);
         await market.cross();
       };
-      for (const seam of ['S5', 'S7', 'S10', 'S15'] as const) system.desk.arm(seam, freeze, { times: 1 });
+      for (const seam of ['S5', 'S7', 'S10', 'S15'] as const) system.desk.arm(seam, freeze, { fits: isAwake });
       await sleep(windowMs + 8_000);
       expectStruck(stage);
     },

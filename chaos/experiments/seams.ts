@@ -16,54 +16,80 @@ const LOAD = {
 };
 /** Of those that are struck at several steps of an attempt, one after another. */
 const LONGER = { ...LOAD, expiresInMs: [22_000, 28_000] as const };
-/** Of those that still come when workers have been frozen before. */
-const LASTING = { ...LONGER, orders: 20, windowMs: 12_000 };
+/** Of those that still come when workers have been frozen before, and expire while one is. */
+const LASTING = { ...LOAD, orders: 20, windowMs: 12_000, expiresInMs: [16_000, 20_000] as const };
+/** Most are cancelled. */
+const CANCELLED = {
+  ...LOAD,
+  orders: 24,
+  windowMs: 8_000,
+  kinds: { expiring: 0, cancelled: 60, at_once: 10, crossing: 10, contested: 20 },
+};
 
-type Hit = (stage: Stage, passing: Passing) => Promise<void>;
+/** False where it struck nobody after all: then it falls upon the next who comes. */
+type Hit = (stage: Stage, passing: Passing) => Promise<boolean>;
 
-const kill: Hit = (stage, passing) => crashAtSeam(stage, passing, 1_500);
+const kill: Hit = async (stage, passing) => {
+  await crashAtSeam(stage, passing, 1_500);
+  return true;
+};
 
-/** Its request is old when it wakes: its customer has tried to cancel, and after the longer freeze the order has expired. */
+/** Its request is old when it wakes: its customer has tried to cancel, or the order has expired meanwhile. */
 const freeze =
-  (ms: number): Hit =>
+  (until: 'an old permit' | 'past the expiry'): Hit =>
   async (stage, { process, seam, about }) => {
     const { system, note, sleep } = stage;
-    note('freeze at seam', { seam, process, ms, ...about });
-    system.fleet.freeze(process as ProcessName);
     const orderId = orderOf(about['reference']) ?? '';
     const order = stage.placed().find((it) => it.orderId === orderId);
+    if (!order) return false;
+    const expiresInMs = Date.parse(order.plan.body.expires_at) - Date.now();
+    const ms = until === 'an old permit' ? OLD_PERMIT_MS : expiresInMs + PAST_EXPIRY_MS;
+    note('freeze at seam', { seam, process, ms, until, ...about });
+    system.fleet.freeze(process as ProcessName);
     // Beside the freeze, which is to last as long as is noted.
-    if (stage.random.chance(0.5) && order) stage.aside(order.calls.cancel(orderId));
+    if (stage.random.chance(0.5)) stage.aside(order.calls.cancel(orderId));
     await sleep(ms);
     system.fleet.thaw(process as ProcessName);
+    return true;
   };
+const OLD_PERMIT_MS = 3_000;
+const PAST_EXPIRY_MS = 1_000;
+/** One that is frozen already is not frozen again: the shorter freeze would wake it from the longer. */
+const isAwake = ({ system: { fleet } }: Stage, { process }: Passing) => !fleet.isFrozen(process as ProcessName);
 
 /** Once the provider has the request, and before its reply is read. */
 const killOnceReceived =
   (event: string): Hit =>
   async (stage, passing) => {
     const { reference = '' } = passing.about;
-    for (let waitedMs = 0; waitedMs < 2_000; waitedMs += 25) {
-      if ((await stage.system.simulator.ledger({ reference, event })).length > 0) break;
+    const isReceived = async () => (await stage.system.simulator.ledger({ reference, event })).length > 0;
+    let isThere = await isReceived();
+    for (let waitedMs = 0; !isThere && waitedMs < 2_000; waitedMs += 25) {
       await stage.sleep(25);
+      isThere = await isReceived();
     }
-    await kill(stage, passing);
+    return isThere && kill(stage, passing);
   };
 
 /** Its customer cancels, or an operator does, while the row says what the run does not know yet. */
 const cancelMeanwhile: Hit = async (stage, passing) => {
   const { orderId = '' } = passing.about;
   const order = stage.placed().find((it) => it.orderId === orderId);
+  if (!order) return false;
   stage.note('cancel at seam', { seam: passing.seam, orderId });
-  if (stage.random.chance(0.5)) await order?.calls.cancel(orderId);
-  else await signalCancel(stage.system, orderId);
+  if (stage.random.chance(0.5)) await order.calls.cancel(orderId);
+  else if (!(await signalCancel(stage.system, orderId))) return false;
   if (stage.random.chance(0.5)) await kill(stage, passing);
+  return true;
 };
 
-async function signalCancel({ temporal }: System, orderId: string): Promise<void> {
-  await temporal
+async function signalCancel({ temporal }: System, orderId: string): Promise<boolean> {
+  return temporal
     .call(() => temporal.client.workflow.getHandle(orderWorkflowId(orderId)).signal('cancelRequested'))
-    .catch(() => {});
+    .then(
+      () => true,
+      () => false,
+    );
 }
 
 /** What happens to one of those who come to a seam: to the first for whom `about` says this. */
@@ -102,17 +128,20 @@ function seam(
     load,
     async run(stage) {
       const missing = new Set(strikes);
-      for (const strike of strikes) {
+      const arm = (strike: Strike): void => {
         const struck = async (passing: Passing) => {
           missing.delete(strike);
-          await strike.hit(stage, passing);
+          if (await strike.hit(stage, passing)) return;
+          missing.add(strike);
+          arm(strike);
         };
         const earlier = strike.isLater ? strikes.slice(0, strikes.indexOf(strike)) : [];
         const isDue = fits(strike.about);
         stage.system.desk.arm(id, struck, {
-          fits: (passing) => isDue(passing) && !earlier.some((it) => missing.has(it)),
+          fits: (passing) => isDue(passing) && isAwake(stage, passing) && !earlier.some((it) => missing.has(it)),
         });
-      }
+      };
+      for (const strike of strikes) arm(strike);
       for (let waitedMs = 0; missing.size > 0 && waitedMs < STRUCK_WITHIN_MS; waitedMs += 100) await stage.sleep(100);
       for (const { about = {} } of missing)
         stage.struck(false, `nothing came to seam ${id} as ${JSON.stringify(about)}: that was not tried`);
@@ -122,6 +151,7 @@ function seam(
 
 const later = (strike: Strike): Strike => ({ ...strike, isLater: true });
 const twice = (hit: Hit): Strike[] => [{ hit }, { hit }];
+const UNTIL = ['an old permit', 'past the expiry'] as const;
 const TOPICS = ['order-checks', 'order-changes', 'conduit-events'];
 
 export const SEAM_EXPERIMENTS: readonly Experiment[] = [
@@ -168,15 +198,16 @@ export const SEAM_EXPERIMENTS: readonly Experiment[] = [
     'api or bridge dies between a cancel, its answer and its signal',
     ['I5', 'I2'],
     [...each(kill, 'at', 'committed'), ...each(kill, 'signal', 'orderChanged', 'orderChanged')],
+    CANCELLED,
   ),
   seam(
     'S15',
     'worker freezes between a permit and the first byte of its send',
     ['I4', 'I5', 'I1'],
     [
-      ...[3_000, 20_000].flatMap((ms) => each(freeze(ms), 'operation', 'execute')),
+      ...UNTIL.flatMap((until) => each(freeze(until), 'operation', 'execute')),
       // By then both workers are frozen, or have been: who creates now is the one that woke.
-      ...[3_000, 20_000].flatMap((ms) => each(freeze(ms), 'operation', 'create')).map(later),
+      ...UNTIL.flatMap((until) => each(freeze(until), 'operation', 'create')).map(later),
     ],
     LASTING,
   ),

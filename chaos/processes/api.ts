@@ -1,11 +1,15 @@
 // The api with its seams: what a crash between a commit and the words about it leaves behind.
 import { loadBuild } from '../builds/load-build.ts';
 import { pass } from './seams.ts';
-import { watchDatabase } from './watched-database.ts';
+import { type Statement, watchDatabase } from './watched-database.ts';
 
-const isPlacing = (statements: readonly string[]) => statements.some((text) => text.startsWith('insert into orders'));
-const isCancelling = (statements: readonly string[]) => statements.some((text) => text.startsWith('update orders'));
-const isWebhook = (statements: readonly string[]) => statements.some((text) => text.startsWith('insert into inbox'));
+const isPlacing = (statements: readonly Statement[]) =>
+  statements.some(({ text }) => text.startsWith('insert into orders'));
+const isWebhook = (statements: readonly Statement[]) =>
+  statements.some(({ text }) => text.startsWith('insert into inbox'));
+/** A cancel that was refused changes the row, too; the new status comes first. */
+const isCancelling = (statements: readonly Statement[]) =>
+  statements.some(({ text, values }) => text.startsWith('update orders set status') && values[0] === 'cancelled');
 
 // Before anything of the product is imported: a build may change its sources.
 const build = await loadBuild();

@@ -1,13 +1,19 @@
 import type { Database } from '../../src/db/client.ts';
 
-/** What a transaction did, told by how its statements begin. */
+/** A statement of a transaction: its text, each value in it a `?`, and those values. */
+export interface Statement {
+  readonly text: string;
+  readonly values: readonly unknown[];
+}
+
+/** What a transaction did, told by its statements. */
 export interface Watch {
   /** Before a statement of a transaction leaves. */
-  readonly beforeStatement?: (text: string, values: readonly unknown[]) => Promise<void>;
+  readonly beforeStatement?: (statement: Statement) => Promise<void>;
   /** All statements done, COMMIT not yet sent. */
-  readonly beforeCommit?: (statements: readonly string[]) => Promise<void>;
+  readonly beforeCommit?: (statements: readonly Statement[]) => Promise<void>;
   /** COMMIT confirmed, the caller not yet told. */
-  readonly afterCommit?: (statements: readonly string[]) => Promise<void>;
+  readonly afterCommit?: (statements: readonly Statement[]) => Promise<void>;
 }
 
 type Begin = (work: (tx: unknown) => Promise<unknown>) => Promise<unknown>;
@@ -16,7 +22,7 @@ type Query = { then: (...handlers: unknown[]) => unknown };
 /** The same database, each of whose transactions is watched. Statements outside a transaction pass unseen. */
 export function watchDatabase(db: Database, watch: Watch): Database {
   const begin: Begin = async (work) => {
-    const statements: string[] = [];
+    const statements: Statement[] = [];
     const result = await (db.begin as unknown as Begin)(async (tx) => {
       const done = await work(watchTransaction(tx as object, statements, watch));
       await watch.beforeCommit?.(statements);
@@ -28,7 +34,7 @@ export function watchDatabase(db: Database, watch: Watch): Database {
   return new Proxy(db, { get: (target, name) => (name === 'begin' ? begin : Reflect.get(target, name)) });
 }
 
-function watchTransaction(tx: object, statements: string[], { beforeStatement }: Watch): unknown {
+function watchTransaction(tx: object, statements: Statement[], { beforeStatement }: Watch): unknown {
   return new Proxy(tx, {
     apply(target, self, args: unknown[]) {
       const query = Reflect.apply(target as () => unknown, self, args);
@@ -37,8 +43,8 @@ function watchTransaction(tx: object, statements: string[], { beforeStatement }:
       const text = template.join('?').trim().replaceAll(/\s+/g, ' ');
       // A fragment of another statement is no statement: it is never awaited, so it is neither noted nor delayed.
       return onceAwaited(query as Query, async () => {
-        statements.push(text);
-        await beforeStatement?.(text, values);
+        statements.push({ text, values });
+        await beforeStatement?.({ text, values });
       });
     },
   });

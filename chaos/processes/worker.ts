@@ -21,7 +21,7 @@ await runProcess(WORKER_PROCESS, (context) =>
     db: (db) =>
       build.db(
         watchDatabase(db, {
-          async beforeStatement(text, values) {
+          async beforeStatement({ text, values }) {
             if (text.startsWith('insert into order_events')) await pass('S11', { event: eventIn(values) });
           },
         }),

@@ -30,6 +30,7 @@ export interface Fleet {
   terminate(name: ProcessName): Promise<{ code: number | null; signal: string | null; ms: number }>;
   freeze(name: ProcessName): void;
   thaw(name: ProcessName): void;
+  isFrozen(name: ProcessName): boolean;
   pidOf(name: ProcessName): number | null;
   /** What `/health/ready` says: an empty list when it is green, `null` when it does not answer. */
   unready(name: ProcessName): Promise<readonly string[] | null>;
@@ -56,6 +57,7 @@ export function createFleet({ envOf, metricsPorts, logDir, tell }: FleetOptions)
   const children = new Map<ProcessName, Child>();
   const logFiles: string[] = [];
   const wanted = new Set<ProcessName>();
+  const frozen = new Set<ProcessName>();
   let starts = 0;
   let isStopped = false;
 
@@ -78,6 +80,7 @@ export function createFleet({ envOf, metricsPorts, logDir, tell }: FleetOptions)
       stopDeadlineMs: STOP_DEADLINE_MS,
     });
     children.set(name, child);
+    frozen.delete(name);
     tell('started', name, { pid: child.pid });
     void child.exited.then(async (exit) => {
       tell('ended', name, { pid: child.pid, ...exit });
@@ -124,8 +127,15 @@ export function createFleet({ envOf, metricsPorts, logDir, tell }: FleetOptions)
       const { code, signal } = await down(name, 'SIGTERM');
       return { code, signal, ms: Math.round(performance.now() - beganAt) };
     },
-    freeze: (name) => children.get(name)?.kill('SIGSTOP'),
-    thaw: (name) => children.get(name)?.kill('SIGCONT'),
+    freeze(name) {
+      frozen.add(name);
+      children.get(name)?.kill('SIGSTOP');
+    },
+    thaw(name) {
+      frozen.delete(name);
+      children.get(name)?.kill('SIGCONT');
+    },
+    isFrozen: (name) => frozen.has(name),
     pidOf: (name) => (children.get(name)?.isRunning() ? (children.get(name)?.pid ?? null) : null),
     unready,
     async untilReady(names = PROCESSES, deadlineMs = READY_DEADLINE_MS) {

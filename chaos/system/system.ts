@@ -81,7 +81,7 @@ function settingsFor(timeScale: number): Record<string, string> {
   const httpDeadlineS = 10 / timeScale;
   return {
     TIME_SCALE: String(timeScale),
-    RATE_REFRESH_SECONDS: String(Math.max(1, Math.round(60 / timeScale / 6))),
+    RATE_REFRESH_SECONDS: timeScale === 1 ? '60' : String(Math.max(1, Math.round(10 / timeScale))),
     SEND_MARGIN_SECONDS: String(Math.ceil(2 + httpDeadlineS + 3)),
     MIN_EXPIRY_SECONDS: timeScale === 1 ? '120' : '10',
     CONDUIT_CALLS_PER_SECOND: timeScale === 1 ? '20' : '50',

@@ -1,6 +1,6 @@
 // I2: each order that was accepted is there, and has ended in time, whether or not its customer heard of it.
-import { type Evidence, groupBy, isTerminal, orderOf } from '../evidence.ts';
-import type { EventRow, OrderRow } from '../rows.ts';
+import { type Evidence, groupBy, isTerminal } from '../evidence.ts';
+import type { AttemptRow, EventRow, OrderRow } from '../rows.ts';
 import { isAccepted, operationsOf } from '../told.ts';
 import { broken, type Violation } from '../verdict.ts';
 import type { Fact } from '../witnesses.ts';
@@ -12,7 +12,8 @@ const ENDS = new Set(['order.succeeded', 'order.failed', 'order.cancelled']);
 export function judgeNoneLost(evidence: Evidence): Violation[] {
   const known = new Set(evidence.orders.map(({ orderId }) => orderId));
   const events = groupBy(evidence.events, ({ orderId }) => orderId);
-  const facts = groupBy(evidence.ledger, ({ reference }) => orderOf(reference));
+  const attempts = groupBy(evidence.attempts, ({ orderId }) => orderId);
+  const ends = endsIn(evidence.ledger);
   const troubles = troublesIn(evidence);
   const accepted = operationsOf(evidence)
     .filter(isAccepted)
@@ -24,7 +25,7 @@ export function judgeNoneLost(evidence: Evidence): Violation[] {
       const { orderId, status, closedAt } = order;
       if (!isTerminal(status)) return [broken('I2', orderId, `it never came to rest: ${status}`)];
       if (closedAt === null) return [broken('I2', orderId, `it is ${status}, and nobody knows since when`)];
-      const readable = endOfExecution(order, events.get(orderId) ?? [], facts.get(orderId) ?? []);
+      const readable = endOfExecution(order, events.get(orderId) ?? [], attempts.get(orderId) ?? [], ends);
       const lateMs = closedAt - Math.max(endOfTrouble(order, troubles), readable) - GRACE_MS;
       return lateMs > 0 ? [broken('I2', orderId, `it ended ${lateMs} ms late`)] : [];
     }),
@@ -63,9 +64,23 @@ function endOfTrouble({ createdAt, expiresAt }: OrderRow, troubles: readonly Tro
 }
 
 /** The one exception: of an order that executes at its expiry the end is the provider's to give. 0 for any other. */
-function endOfExecution({ expiresAt }: OrderRow, events: readonly EventRow[], facts: readonly Fact[]): number {
-  const atExpiry = events.filter(({ occurredAt }) => occurredAt <= expiresAt);
-  const last = atExpiry.toSorted((a, b) => a.number - b.number).at(-1);
-  if (last?.status !== 'executing') return 0;
-  return facts.filter(({ event }) => ENDS.has(event)).reduce((latest, { at }) => Math.max(latest, Date.parse(at)), 0);
+function endOfExecution(
+  { expiresAt }: OrderRow,
+  events: readonly EventRow[],
+  attempts: readonly AttemptRow[],
+  ends: ReadonlyMap<string, number>,
+): number {
+  const atExpiry = events.filter(({ occurredAt }) => occurredAt <= expiresAt).toSorted((a, b) => a.number - b.number);
+  if (atExpiry.at(-1)?.status !== 'executing') return 0;
+  const ofLive = atExpiry.findLast(({ attempt }) => attempt !== null);
+  const live = attempts.find(({ attempt }) => attempt === ofLive?.attempt);
+  return live ? (ends.get(live.reference) ?? 0) : 0;
+}
+
+/** When the order of each reference had ended: a twin of it, which a fault made, is another order. */
+function endsIn(ledger: readonly Fact[]): Map<string, number> {
+  const ends = new Map<string, number>();
+  for (const { event, reference = '', twinOf, at } of ledger)
+    if (ENDS.has(event) && twinOf === undefined && !ends.has(reference)) ends.set(reference, Date.parse(at));
+  return ends;
 }

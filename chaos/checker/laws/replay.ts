@@ -1,15 +1,16 @@
 // I12: no run met a history that its code could not follow, nor threw where it may not.
 import type { Evidence } from '../evidence.ts';
-import { isFrozenAt } from '../strikes.ts';
+import { isWorkerFrozenAt } from '../strikes.ts';
 import { broken, type Violation } from '../verdict.ts';
 import type { Run, RunEvent } from '../witnesses.ts';
 
 const NON_DETERMINISTIC = 'NON_DETERMINISTIC_ERROR';
-/** What the code of a workflow is to blame for. A task that timed out, or met a reset, is the machine's. */
-const FAULTS_OF_CODE = [NON_DETERMINISTIC, 'WORKFLOW_WORKER_UNHANDLED_FAILURE'];
+/** What no code of a workflow is to blame for: its task was overtaken by an operator, or by news that came while it ended. */
+const OVERTAKEN = ['RESET_WORKFLOW', 'UNHANDLED_COMMAND', 'RESET_STICKY_TASK_QUEUE'];
 const TASK_COMPLETED = 'EVENT_TYPE_WORKFLOW_TASK_COMPLETED';
-const TASK_TIMED_OUT = 'EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT';
-const TASK_ENDS = new Set([TASK_COMPLETED, 'EVENT_TYPE_WORKFLOW_TASK_FAILED', TASK_TIMED_OUT]);
+const TASK_FAILED = 'EVENT_TYPE_WORKFLOW_TASK_FAILED';
+const TASK_ENDS = new Set([TASK_COMPLETED, TASK_FAILED, 'EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT']);
+const SLEPT_THROUGH = 'TIMEOUT_TYPE_START_TO_CLOSE';
 /** How the SDK says that code held its thread for five seconds, which a worker that was frozen in the middle says when it wakes. */
 const HELD_TOO_LONG = /^Script execution timed out/;
 /**
@@ -17,7 +18,7 @@ const HELD_TOO_LONG = /^Script execution timed out/;
  * the next one while it still remembers a timer as cancelled, which has fired since. It then forgets the run and reads its history anew.
  */
 const REMEMBERED_A_TIMER =
-  /^Fatal error in workflow machines: TimerMachine in state CancelTimerCommandSent .*\bTimerFired\b/;
+  /^Fatal error in workflow machines: TimerMachine in state CancelTimerCommandSent .*\bevent_id: (\d+), event_type: TimerFired\b/;
 
 export function judgeReplay({ runs, otherRuns, history, meta }: Evidence): Violation[] {
   const releases = badReleasesIn(history);
@@ -39,22 +40,29 @@ export function judgeReplay({ runs, otherRuns, history, meta }: Evidence): Viola
 /** Why one of the run's tasks failed through its code; null where none did that nothing excuses. */
 function causeIn({ events }: Run, history: Evidence['history'], releases: readonly Release[]): string | null {
   for (const [index, event] of events.entries()) {
+    if (event.eventType !== TASK_FAILED) continue;
     const { cause = '', failure } = event.workflowTaskFailedEventAttributes ?? {};
-    if (!FAULTS_OF_CODE.some((fault) => cause.endsWith(fault))) continue;
+    if (OVERTAKEN.some((it) => cause.endsWith(`_${it}`))) continue;
     const at = Date.parse(event.eventTime);
     const message = failure?.message ?? '';
-    if (HELD_TOO_LONG.test(message) && isFrozenAt(history, at)) continue;
-    if (REMEMBERED_A_TIMER.test(message) && followsTimeOut(events, index)) continue;
+    if (HELD_TOO_LONG.test(message) && isWorkerFrozenAt(history, at)) continue;
+    if (rememberedATimer(message, events, index)) continue;
     if (cause.endsWith(NON_DETERMINISTIC) && releases.some((release) => isOf(release, at, events))) continue;
     return `${cause}: ${message}`;
   }
   return null;
 }
 
-/** Whether the task before the one that ended at `index` was given up by Temporal. */
-function followsTimeOut(events: readonly RunEvent[], index: number): boolean {
-  const ends = events.slice(0, index).filter(({ eventType }) => TASK_ENDS.has(eventType));
-  return ends.at(-1)?.eventType === TASK_TIMED_OUT;
+/**
+ * Whether the task that failed at `index` came after one that its worker slept through, and the timer fired in that time: one that is read
+ * anew has fired before. And whether the run has gone on: of a row of failures the history has the first only.
+ */
+function rememberedATimer(message: string, events: readonly RunEvent[], index: number): boolean {
+  const firedAt = Number(REMEMBERED_A_TIMER.exec(message)?.[1]);
+  const before = events.slice(0, index).findLast(({ eventType }) => TASK_ENDS.has(eventType));
+  const wasSleptThrough =
+    before?.workflowTaskTimedOutEventAttributes?.timeoutType === SLEPT_THROUGH && firedAt > Number(before.eventId);
+  return wasSleptThrough && events.slice(index).some(({ eventType }) => eventType === TASK_COMPLETED);
 }
 
 /** While workers had code that could not follow. */

@@ -7,18 +7,26 @@ import type { Run } from '../witnesses.ts';
 
 /** Of these runs somebody else than the workflow has made an end. */
 const ENDED_BY_HAND = new Set(['TERMINATED', 'CANCELED', 'CANCELLED']);
+/** Neither an order's run nor a watcher may: what they cannot do they try again. */
+const FAILURES = new Set(['FAILED', 'TIMED_OUT']);
 /** A reset ends the run that it begins anew; after a release that could not follow, repair replaces the runs that are stuck. */
 const HANDS = new Set(['terminate', 'cancel', 'reset', 'deploy']);
 
 export function judgeRuns(evidence: Evidence): Violation[] {
-  const { orders, events, runs, history } = evidence;
+  const { orders, events, runs, otherRuns, history } = evidence;
   const runsOf = new Map(runs.map((entry) => [entry.orderId, entry.runs]));
   const eventsOf = groupBy(events, ({ orderId }) => orderId);
   const experiments = experimentsOf(evidence);
   const notes = history.filter((entry) => entry.kind === 'fault');
   // An experiment that deletes a run says so.
   const gone = new Set(notes.flatMap(({ detail }) => (detail?.['isRunGone'] ? detail['orderId'] : [])));
-  return orders.flatMap(({ orderId, status }): Violation[] => {
+  const watchers = otherRuns.filter(({ workflowId }) => workflowId.startsWith('rate-watch-'));
+  const ended = watchers.flatMap(({ workflowId, runs: its }) =>
+    its
+      .filter(({ status }) => FAILURES.has(status))
+      .map(({ runId, status }) => broken('I7', null, `run ${runId} of ${workflowId} ended ${status}`)),
+  );
+  const ofOrders = orders.flatMap(({ orderId, status }): Violation[] => {
     const its = runsOf.get(orderId) ?? [];
     const violations: Violation[] = [];
     const add = (text: string) => violations.push(broken('I7', orderId, text));
@@ -31,12 +39,13 @@ export function judgeRuns(evidence: Evidence): Violation[] {
       const isByHand = ENDED_BY_HAND.has(run.status);
       if (isByHand && !notes.some((note) => isHandOn(note, orderId, experiments.get(orderId))))
         add(`run ${run.runId} ended ${run.status}, and nobody had laid hands on it`);
-      if (run.status === 'FAILED' || run.status === 'TIMED_OUT') add(`run ${run.runId} ended ${run.status}`);
+      if (FAILURES.has(run.status)) add(`run ${run.runId} ended ${run.status}`);
       const told = run.status === 'COMPLETED' ? outcomeOf(run) : status;
       if (told !== status) add(`it is ${status}, and run ${run.runId} ended with ${told}`);
     }
     return violations;
   });
+  return [...ended, ...ofOrders];
 }
 
 /** What is done to one order's run says whose; a release is every order's of its experiment. */

@@ -56,7 +56,7 @@ function judgeFloor({ orderId, floorRate }: OrderRow, floor: Exact | null): Viol
 /** The amounts that were locked when it was claimed. */
 function judgeClaim(order: OrderRow, fact: Fact, terms: Terms, floor: Exact | null): Violation[] {
   const { order: held, arrives } = fact;
-  if (!held) return [];
+  if (!held) throw new Error(`fact ${fact.seq} of the ledger shows no order`);
   const { orderId, sourceAccount, destinationAccount } = order;
   const debit = held.totalDebit.amount;
   // Printed before a fee in the destination asset is taken off it, or after: the condition must hold for both.

@@ -1,7 +1,7 @@
 // I2 and I5: no order is lost, and a cancel is what it was answered to be.
 import { describe } from '@jest/globals';
 import { BEGAN_AT, CANCELLED, EXECUTED, EXPIRED, TOO_LATE } from './clean-folder.ts';
-import { callOf, change, orderOf } from './facts.ts';
+import { callOf, change, heldBy, orderOf } from './facts.ts';
 import { type Folder, the } from './folder.ts';
 import { each } from './spoiled.ts';
 
@@ -59,6 +59,17 @@ describe('I2: none lost', () => {
     [
       'but ninety seconds after that end it has ended here, too',
       (folder) => executedLate(folder, HEALED_AT + 150_001),
+      /^I2 executed: it ended 1 ms late$/,
+    ],
+    [
+      'nor does what a fault made under its reference end later',
+      (folder) => {
+        executedLate(folder, HEALED_AT + 150_001);
+        const end = the(folder.ledger, (it) => it.event === 'order.succeeded' && it.reference === `${EXECUTED}:g1`);
+        const at = new Date(HEALED_AT + 70_000).toISOString();
+        const order = { ...heldBy(folder, 'order.succeeded'), id: 'ord_twin', status: 'failed' };
+        folder.ledger.push({ ...end, at, order, event: 'order.failed', orderId: 'ord_twin', twinOf: 'ord_1' });
+      },
       /^I2 executed: it ended 1 ms late$/,
     ],
   ]);
@@ -153,10 +164,11 @@ describe('I5: cancel', () => {
       'a cancelled order was executed',
       (folder) => {
         const claim = the(folder.ledger, (it) => it.event === 'order.claimed' && it.reference === `${EXECUTED}:g1`);
-        const { order: _order, ...fact } = claim;
-        folder.ledger.push({ ...fact, reference: `${CANCELLED}:g1`, orderId: 'ord_9' });
+        const order = { ...heldBy(folder, 'order.succeeded'), id: 'ord_9' };
+        folder.ledger.push({ ...claim, reference: `${CANCELLED}:g1`, orderId: 'ord_9', order });
       },
       /^I5 cancelled: it is cancelled, and it was executed$/,
+      /^I7 cancelled: ord_9 is of an attempt that has no row$/,
     ],
     [
       'its cancel was confirmed, and it is executed',

@@ -115,9 +115,14 @@ export function cleanFolder(): Folder {
 }
 
 function watcherRun() {
-  const events = [{ eventTime: new Date(BEGAN_AT).toISOString(), eventType: 'EVENT_TYPE_WORKFLOW_EXECUTION_STARTED' }];
+  const events = [
+    { eventId: '1', eventTime: new Date(BEGAN_AT).toISOString(), eventType: 'EVENT_TYPE_WORKFLOW_EXECUTION_STARTED' },
+  ];
   return { runId: 'run-watch', status: 'RUNNING', closedAt: null, events };
 }
+
+/** Events that tell which attempt they are of. */
+const OF_ATTEMPTS = /^(attempt_|execute)/;
 
 function tell(folder: Folder, story: Story): void {
   const { orderId, direction, steps } = story;
@@ -144,7 +149,7 @@ function tell(folder: Folder, story: Story): void {
   });
   folder.idempotency_keys.push({ userId: OWNER, key: `key-${orderId}`, orderId });
   steps.forEach(([event, to, afterMs, actor = 'workflow'], index) => {
-    const rest = { reason: null, attempt: null, pages: [] };
+    const rest = { reason: null, attempt: OF_ATTEMPTS.test(event) ? 1 : null, pages: [] };
     folder.order_events.push({
       orderId,
       number: index + 1,
@@ -174,6 +179,7 @@ function tell(folder: Folder, story: Story): void {
 function endOfRun(status: string) {
   const data = Buffer.from(JSON.stringify({ status, reason: null })).toString('base64');
   return {
+    eventId: '9',
     eventTime: '2026-01-01T00:00:40Z',
     eventType: 'EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED',
     workflowExecutionCompletedEventAttributes: { result: { payloads: [{ data }] } },

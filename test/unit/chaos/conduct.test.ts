@@ -1,7 +1,7 @@
 // I14: how the system recovered, and whether anything was shown; I1: what people were called for.
 import { describe } from '@jest/globals';
 import { BEGAN_AT, EXECUTED } from './clean-folder.ts';
-import { callOf, change } from './facts.ts';
+import { callOf, change, factOf, heldBy } from './facts.ts';
 import { drop, type Folder, the } from './folder.ts';
 import { each } from './spoiled.ts';
 
@@ -138,6 +138,25 @@ describe('I1 and I7: what people are called for', () => {
       'other amounts were settled than were locked',
       (folder) => page(folder, 'settled_differs_from_lock'),
       /^I7 executed: people were called: settled_differs_from_lock$/,
+    ],
+    [
+      'the provider has two orders under one reference, and no fault made the second',
+      (folder) => folder.pauses.push({ scope: 'all', reason: 'two_orders_under_reference' }),
+      /^I1 -: people were called: two_orders_under_reference$/,
+    ],
+    [
+      'one did',
+      (folder) => {
+        folder.pauses.push({ scope: 'all', reason: 'two_orders_under_reference' });
+        const order = { ...heldBy(folder, 'order.created'), id: 'ord_twin', status: 'cancelled' };
+        const twin = { orderId: 'ord_twin', twinOf: 'ord_1', order };
+        folder.ledger.push({ ...factOf(folder, 'order.created'), event: 'order.cancelled', ...twin });
+      },
+    ],
+    [
+      'the provider executes by itself what was to wait, and no fault made it',
+      (folder) => page(folder, 'auto_execute_ignored'),
+      /^I1 executed: people were called: auto_execute_ignored$/,
     ],
     ['what the provider does by itself', (folder) => page(folder, 'partial_effect')],
     [

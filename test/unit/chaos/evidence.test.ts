@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import { SWEPT } from '../../../chaos/checker/evidence.ts';
 import { TABLES } from '../../../chaos/checker/fields.ts';
 import { cleanFolder, EXECUTED } from './clean-folder.ts';
-import { callOf, orderOf } from './facts.ts';
+import { callOf, factOf, heldBy, orderOf } from './facts.ts';
 import { type Folder, judged, the } from './folder.ts';
 
 const without = (row: object, name: string) => void Reflect.deleteProperty(row, name);
@@ -55,6 +55,16 @@ const SPOILED: readonly (readonly [what: string, spoil: (folder: Folder) => unkn
     /an event of run run-.*: eventTime is undefined/,
   ],
   ['the time of a fact', (folder) => without(folder.ledger[0] ?? {}, 'at'), /ledger.jsonl, line 1: at is undefined/],
+  [
+    'the order of a claim',
+    (folder) => without(factOf(folder, 'order.claimed'), 'order'),
+    /fact \d+ of the ledger, order.claimed: order is undefined/,
+  ],
+  [
+    'what is debited for it',
+    (folder) => without(heldBy(folder, 'order.claimed'), 'totalDebit'),
+    /fact \d+ of the ledger, order\.\w+: its order: totalDebit is undefined/,
+  ],
   ['a file', (folder) => without(folder, 'dead_letters'), /ENOENT.*dead_letters.jsonl/],
   ['a file that is only swept', (folder) => without(folder, 'api_keys'), /ENOENT.*api_keys.jsonl/],
 ];

@@ -98,6 +98,13 @@ describe('I7: our rows and Temporal agree', () => {
       /^I7 executed: run run-.* ended TERMINATED, and nobody had laid hands on it$/,
     ],
     [
+      'a watcher failed',
+      (folder) => {
+        the(the(folder.other_runs, () => true).runs, () => true).status = 'FAILED';
+      },
+      /^I7 -: run run-watch of rate-watch-USD-EUR ended FAILED$/,
+    ],
+    [
       'a run ended with another outcome than the row',
       (folder) => {
         firstRun(folder).events = the(runOf(folder, EXPIRED).runs, () => true).events;
@@ -117,25 +124,41 @@ describe('I7: our rows and Temporal agree', () => {
 const FAILED_AT = BEGAN_AT + 20_000;
 const iso = (at: number) => new Date(at).toISOString();
 const failed = (cause: string, message = 'a bug', at = FAILED_AT) => ({
+  eventId: '50',
   eventTime: iso(at),
   eventType: 'EVENT_TYPE_WORKFLOW_TASK_FAILED',
   workflowTaskFailedEventAttributes: { cause, failure: { message } },
 });
 
-const completedAt = (at: number) => ({ eventTime: iso(at), eventType: 'EVENT_TYPE_WORKFLOW_TASK_COMPLETED' });
+const completedAt = (at: number) => ({
+  eventId: '40',
+  eventTime: iso(at),
+  eventType: 'EVENT_TYPE_WORKFLOW_TASK_COMPLETED',
+});
 const NON_DETERMINISTIC = failed('WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR');
 const UNHANDLED = 'WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE';
-const REMEMBERED = failed(
-  UNHANDLED,
-  'Fatal error in workflow machines: TimerMachine in state CancelTimerCommandSent says the transition is invalid during event EventInfo { event_id: 47, event_type: TimerFired }',
-);
-const TIMED_OUT = { eventTime: iso(FAILED_AT - 1_000), eventType: 'EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT' };
+const remembered = (firedAt: number) =>
+  failed(
+    UNHANDLED,
+    `Fatal error in workflow machines: TimerMachine in state CancelTimerCommandSent says the transition is invalid during event EventInfo { event_id: ${firedAt}, event_type: TimerFired }`,
+  );
+const timedOut = (timeoutType: string) => ({
+  eventId: '46',
+  eventTime: iso(FAILED_AT - 1_000),
+  eventType: 'EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT',
+  workflowTaskTimedOutEventAttributes: { timeoutType: `TIMEOUT_TYPE_${timeoutType}` },
+});
+const TIMED_OUT = timedOut('START_TO_CLOSE');
+const REMEMBERED =
+  /^I12 executed: run .* could not go on: .*UNHANDLED_FAILURE: Fatal error in workflow machines: .*TimerFired }$/;
+const GOES_ON = completedAt(FAILED_AT + 100);
 const HELD = failed(UNHANDLED, 'Script execution timed out after 5000ms');
 const addEvent = (folder: Folder, ...events: Run['events']) => {
   const run = firstRun(folder);
   run.events = [...events, ...run.events];
 };
-const freeze = (folder: Folder, at: number, ms: number) => lay(folder, { what: 'freeze at seam', at, detail: { ms } });
+const freeze = (folder: Folder, at: number, ms: number) =>
+  lay(folder, { what: 'freeze at seam', at, detail: { ms, process: 'worker1' } });
 /** Bad code from the start of the first worker on, until all have the good one again. */
 const release = (folder: Folder, from: number, to: number) => {
   lay(folder, { what: 'deploy', at: from - 5_000, detail: { what: 'a patched change' } });
@@ -198,6 +221,14 @@ describe('I12: replay', () => {
       /^I12 executed: run .* could not go on: .*UNHANDLED_FAILURE: Script execution timed out after 5000ms$/,
     ],
     [
+      'nor one of another process',
+      (folder) => {
+        addEvent(folder, HELD);
+        lay(folder, { what: 'freeze at seam', at: FAILED_AT - 8_100, detail: { ms: 8_000, process: 'bridge1' } });
+      },
+      /^I12 executed: run .* could not go on: .*UNHANDLED_FAILURE: Script execution timed out after 5000ms$/,
+    ],
+    [
       'a freeze excuses no other failure',
       (folder) => {
         addEvent(folder, failed(UNHANDLED));
@@ -207,17 +238,41 @@ describe('I12: replay', () => {
     ],
     [
       'a worker that slept through its task remembered a timer, and reads the history anew',
-      (folder) => addEvent(folder, completedAt(FAILED_AT - 2_000), TIMED_OUT, REMEMBERED),
+      (folder) => addEvent(folder, completedAt(FAILED_AT - 2_000), TIMED_OUT, remembered(47), GOES_ON),
     ],
     [
-      'one that did not sleep through its last task mistakes no run',
-      (folder) => addEvent(folder, TIMED_OUT, completedAt(FAILED_AT - 500), REMEMBERED),
-      /^I12 executed: run .* could not go on: .*UNHANDLED_FAILURE: Fatal error in workflow machines: .*TimerFired }$/,
+      'a timer that had fired before is none that it remembered',
+      (folder) => addEvent(folder, TIMED_OUT, remembered(45), GOES_ON),
+      REMEMBERED,
+    ],
+    [
+      'it has not read it anew when it never goes on',
+      (folder) => addEvent(folder, TIMED_OUT, remembered(47)),
+      REMEMBERED,
+    ],
+    [
+      'nobody slept through a task that was never begun',
+      (folder) => addEvent(folder, timedOut('SCHEDULE_TO_START'), remembered(47), GOES_ON),
+      REMEMBERED,
+    ],
+    [
+      'nor through the last one, when that was completed',
+      (folder) => addEvent(folder, TIMED_OUT, completedAt(FAILED_AT - 500), remembered(47), GOES_ON),
+      REMEMBERED,
     ],
     [
       'a task that timed out excuses no other failure',
-      (folder) => addEvent(folder, TIMED_OUT, failed(UNHANDLED)),
+      (folder) => addEvent(folder, TIMED_OUT, failed(UNHANDLED), GOES_ON),
       /^I12 executed: run .* could not go on: .*UNHANDLED_FAILURE: a bug$/,
+    ],
+    [
+      'a command that Temporal does not take',
+      (folder) => addEvent(folder, failed('WORKFLOW_TASK_FAILED_CAUSE_BAD_SEARCH_ATTRIBUTES')),
+      /^I12 executed: run .* could not go on: .*BAD_SEARCH_ATTRIBUTES: a bug$/,
+    ],
+    [
+      'a task that news overtook is nobody’s fault',
+      (folder) => addEvent(folder, failed('WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND')),
     ],
     [
       'a task that was overtaken by a reset is nobody’s fault',

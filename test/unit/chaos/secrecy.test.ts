@@ -52,7 +52,11 @@ const SECRECY: readonly Case[] = [
     (folder) => {
       const run = the(the(folder.runs, (it) => it.orderId === EXECUTED).runs, () => true);
       const data = Buffer.from(JSON.stringify({ key: SECRET })).toString('base64');
-      const event = { eventTime: '2026-01-01T00:00:01Z', eventType: 'EVENT_TYPE_WORKFLOW_EXECUTION_STARTED' };
+      const event = {
+        eventId: '1',
+        eventTime: '2026-01-01T00:00:01Z',
+        eventType: 'EVENT_TYPE_WORKFLOW_EXECUTION_STARTED',
+      };
       run.events = [Object.assign(event, { input: { payloads: [{ data }] } }), ...run.events];
     },
     /^I15 -: runs.jsonl shows cpt_secr…$/,
@@ -69,7 +73,11 @@ const SECRECY: readonly Case[] = [
     'a secret in the history of a watcher',
     (folder) => {
       const run = the(the(folder.other_runs, () => true).runs, () => true);
-      const event = { eventTime: '2026-01-01T00:00:01Z', eventType: 'EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED' };
+      const event = {
+        eventId: '1',
+        eventTime: '2026-01-01T00:00:01Z',
+        eventType: 'EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED',
+      };
       run.events = [...run.events, Object.assign(event, { input: SECRET })];
     },
     /^I15 -: other_runs.jsonl shows cpt_secr…$/,
