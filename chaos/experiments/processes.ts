@@ -57,8 +57,8 @@ export const PROCESS_EXPERIMENTS: readonly Experiment[] = [
     title: 'one of two workers is killed, twenty times',
     atRisk: ['I1', 'I2', 'I14'],
     load: { orders: 120, windowMs: 80_000 },
-    async run({ system, random, sleep, note }) {
-      for (let kills = 0; kills < 20; kills += 1) {
+    async run({ system, random, sleep, note, isQuick }) {
+      for (let kills = 0; kills < (isQuick ? 5 : 20); kills += 1) {
         // One that works, while the other is there to take its work.
         await system.fleet.untilReady(WORKERS);
         await sleep(random.between(0, 1_500));

@@ -16,8 +16,10 @@ const LOAD = {
 };
 /** Of those that are struck at several steps of an attempt, one after another. */
 const LONGER = { ...LOAD, expiresInMs: [22_000, 28_000] as const };
-/** Of those that still come when workers have been frozen before, and expire while one is. */
-const LASTING = { ...LOAD, orders: 20, windowMs: 12_000, expiresInMs: [16_000, 20_000] as const };
+/** Of those that still come when others have been cancelled, or their workers frozen. */
+const MANY = { ...LONGER, orders: 20, windowMs: 12_000 };
+/** And that expire while their worker is frozen. */
+const BRIEF = { ...MANY, expiresInMs: [16_000, 20_000] as const };
 /** Most are cancelled. */
 const CANCELLED = {
   ...LOAD,
@@ -209,12 +211,13 @@ export const SEAM_EXPERIMENTS: readonly Experiment[] = [
       // By then both workers are frozen, or have been: who creates now is the one that woke.
       ...UNTIL.flatMap((until) => each(freeze(until), 'operation', 'create')).map(later),
     ],
-    LASTING,
+    BRIEF,
   ),
   seam(
     'S16',
     'a cancel comes between a record and the word of it',
     ['I5', 'I1'],
     each(cancelMeanwhile, 'recorded', 'watch ', 'watch ', 'adopt_created ', 'adopt_created ', 'complete '),
+    MANY,
   ),
 ];

@@ -36,7 +36,10 @@ function commandOf({ mode, timeScale, orders }: Options, results: readonly KeptR
   const seeds = [...new Set(results.map(({ seed }) => seed))].toSorted((a, b) => a - b);
   const ids = [...new Set(results.map(({ id }) => id))].join(',');
   const what = mode === 'only' ? `--only ${ids}` : `--${mode}`;
-  const pace = timeScale === 1 ? 'every wait and outage in real time' : `waits divided by ${timeScale}`;
+  const pace =
+    timeScale === 1
+      ? 'every wait and outage in real time but the watch over orphans (150 s, not 900)'
+      : `waits divided by ${timeScale}`;
   const load = orders === undefined ? '' : `, ${orders} orders each`;
   return `\`npm run chaos -- ${what}\`, ${seeds.length > 1 ? 'seeds' : 'seed'} ${seeds.join(', ')}, ${pace}${load}.`;
 }
