@@ -12,8 +12,9 @@ import { type Services, startServices, wipe } from '../../stack/services.ts';
 import { ensureWebhookEndpoint, rotateWebhookSecret } from '../../stack/webhook-endpoint.ts';
 import { bundleWorkflows } from './bundle.ts';
 import { openDesk, type SeamDesk } from './desk.ts';
-import { createFleet, type Fleet, kindOf, PROCESSES, type ProcessName } from './fleet.ts';
+import type { Fleet, ProcessName } from './fleet.ts';
 import { type Network, startNetwork } from './network.ts';
+import { startProcesses } from './processes.ts';
 
 /** A customer with a key and accounts of its own. */
 export interface Customer {
@@ -95,13 +96,14 @@ function settingsFor(timeScale: number): Record<string, string> {
  * The whole system on this machine, for one run: every service and process a child of ours, every connection between them through
  * its own proxy.
  */
-export async function startSystem({ dir, toxiproxy, faketime, timeScale, build }: SystemOptions): Promise<System> {
+export async function startSystem(options: SystemOptions): Promise<System> {
+  const { dir, timeScale } = options;
   let listener: Tell = () => {};
   const tell: Tell = (what, detail) => listener(what, detail);
   const logDir = join(dir, 'logs');
-  const dataDir = join(dir, 'data');
   mkdirSync(logDir, { recursive: true });
   const stops: (() => Promise<unknown>)[] = [];
+  const onStop = (end: () => Promise<unknown>) => void stops.push(end);
   const stop = async (): Promise<void> => {
     const failures: unknown[] = [];
     // One that cannot be stopped keeps none of the others up.
@@ -109,111 +111,33 @@ export async function startSystem({ dir, toxiproxy, faketime, timeScale, build }
     if (failures.length > 0) throw new AggregateError(failures, 'the system could not be stopped in good order');
   };
   try {
-    const services = await startServices({
-      dataDir,
-      logDir,
-      ports: 'free',
-      fresh: true,
-      quiet: true,
-      ignoreGiven: true,
-      timeScale,
-      onCrash: (report, name) => tell('service.crashed', { name, report }),
-    });
-    stops.push(async () => {
-      await services.stop();
-      wipe(dataDir);
-    });
-    const network = await startNetwork(toxiproxy, logDir);
-    stops.push(() => network.stop());
-    const desk = await openDesk();
-    stops.push(() => desk.close());
-
+    const ground = await layGround(options, { logDir, tell, onStop });
     const settings = settingsFor(timeScale);
-    const apiPort = await choosePort('api', 0, 'free', quiet);
-    const apiUrl = `http://${await network.connect('client>api', `127.0.0.1:${apiPort}`)}`;
-    const hooks = `http://${await network.connect('conduit>api', `127.0.0.1:${apiPort}`)}/webhooks/conduit`;
-    const conduit = {
-      baseUrl: services.env['CONDUIT_BASE_URL'] ?? '',
-      apiKey: services.env['CONDUIT_API_KEY'] ?? '',
-    };
-    const webhook = await ensureWebhookEndpoint(conduit, hooks, join(dataDir, 'webhook.json'));
-    const env: Record<string, string> = {
-      ...services.env,
-      ...settings,
-      CONDUIT_WEBHOOK_SECRET: webhook.secret,
-      API_PORT: String(apiPort),
-      PUBSUB_PROJECT_ID: `chaos-${randomUUID().slice(0, 8)}`,
-    };
-    await runProductCommand('migrate', [], env);
-    const db = connectDatabase({ url: env['DATABASE_URL'] ?? '', applicationName: 'chaos', maxConnections: 4 });
-    stops.push(() => db.end({ timeout: 2 }));
-    const temporal = connectTemporal(loadTemporalSettings({ ...env }));
-    stops.push(() => temporal.close());
-    const simulator = createSimulatorControl(env['CONDUIT_BASE_URL'] ?? '');
-    await simulator.setKnobs({ unknownAccounts: 'refuse' });
-    const customers: Customer[] = [];
-    for (let index = 0; index < CUSTOMERS; index += 1) customers.push(await addCustomer(env, simulator));
-
-    const secrets = [env['CONDUIT_API_KEY'] ?? '', webhook.secret, ...customers.map(({ apiKey }) => apiKey)];
-
+    const product = await prepareProduct(ground, settings, onStop);
     const bundle = await bundleWorkflows(dir);
-    const metricsPorts = Object.fromEntries(
-      await Promise.all(PROCESSES.map(async (name) => [name, await choosePort(name, 0, 'free', quiet)])),
-    ) as Record<ProcessName, number>;
-    const linkEnvs = Object.fromEntries(
-      await Promise.all(PROCESSES.map(async (name) => [name, await linkedEnv(network, name, env)])),
-    ) as Record<ProcessName, Record<string, string>>;
-    const own = new Map<ProcessName, Readonly<Record<string, string>>>();
-    const startedWith = new Map<ProcessName, Readonly<Record<string, string>> | undefined>();
-    const fleet = createFleet({
-      metricsPorts,
+    const processes = await startProcesses({
+      ...ground,
+      ...product,
+      bundle,
       logDir,
-      tell: (what, name, detail) => tell(`process.${what}`, { name, ...detail }),
-      envOf(name) {
-        startedWith.set(name, own.get(name));
-        return {
-          ...env,
-          ...linkEnvs[name],
-          CHAOS_DESK: desk.url,
-          CHAOS_WORKFLOW_BUNDLE: bundle,
-          ...(build === undefined ? {} : { CHAOS_BUILD: build }),
-          ...own.get(name),
-        };
-      },
+      tell,
+      onStop,
+      build: options.build,
     });
-    stops.push(() => fleet.stop());
-    for (const name of PROCESSES) await fleet.start(name);
-    await fleet.untilReady();
     return {
-      services,
-      network,
-      desk,
-      fleet,
-      simulator,
-      db,
-      temporal,
-      customers,
-      apiUrl,
+      ...ground,
+      ...product,
+      ...processes,
       settings,
-      env,
-      async rotateWebhookSecret() {
-        const next = await rotateWebhookSecret(conduit, webhook.id);
-        const [former = ''] = (env['CONDUIT_WEBHOOK_SECRET'] ?? '').split(',');
-        env['CONDUIT_WEBHOOK_SECRET'] = `${next},${former}`;
-        secrets.push(next);
-      },
       dir,
       logDir,
       bundle,
-      faketime: faketime ?? null,
+      faketime: options.faketime ?? null,
       tell,
-      onStop: (end) => void stops.push(end),
+      onStop,
       listen(newest) {
         listener = newest;
       },
-      secrets,
-      configure: (name, other) => void (other ? own.set(name, other) : own.delete(name)),
-      configured: () => PROCESSES.filter((name) => own.has(name) || startedWith.get(name) !== undefined),
       stop,
     };
   } catch (error) {
@@ -222,29 +146,80 @@ export async function startSystem({ dir, toxiproxy, faketime, timeScale, build }
   }
 }
 
-/** The addresses of what a process connects to, each through a proxy of its own. */
-async function linkedEnv(
-  network: Network,
-  name: ProcessName,
-  env: Record<string, string>,
-): Promise<Record<string, string>> {
-  const through = async (to: string, address: string) => network.connect(`${name}>${to}`, address);
-  const url = async (to: string, text = '') => {
-    const target = new URL(text);
-    target.host = await through(to, target.host);
-    return target.href;
+/** Where logs go, whom to tell, and how to say what must be ended. */
+export interface Surroundings {
+  readonly logDir: string;
+  readonly tell: Tell;
+  readonly onStop: System['onStop'];
+}
+
+/** What the product stands on, and what comes between them. */
+async function layGround(
+  { dir, toxiproxy, timeScale }: SystemOptions,
+  { logDir, tell, onStop }: Surroundings,
+): Promise<Pick<System, 'services' | 'network' | 'desk'> & { dataDir: string }> {
+  const dataDir = join(dir, 'data');
+  const services = await startServices({
+    dataDir,
+    logDir,
+    ports: 'free',
+    fresh: true,
+    quiet: true,
+    ignoreGiven: true,
+    timeScale,
+    onCrash: (report, name) => tell('service.crashed', { name, report }),
+  });
+  onStop(async () => {
+    await services.stop();
+    wipe(dataDir);
+  });
+  const network = await startNetwork(toxiproxy, logDir);
+  onStop(() => network.stop());
+  const desk = await openDesk();
+  onStop(() => desk.close());
+  return { services, network, desk, dataDir };
+}
+
+type Product = Pick<
+  System,
+  'env' | 'apiUrl' | 'db' | 'temporal' | 'simulator' | 'customers' | 'secrets' | 'rotateWebhookSecret'
+>;
+
+/** A migrated database, an endpoint for the provider's webhooks, and customers: all that the processes need before they start. */
+async function prepareProduct(
+  { services, network, dataDir }: Awaited<ReturnType<typeof layGround>>,
+  settings: Readonly<Record<string, string>>,
+  onStop: System['onStop'],
+): Promise<Product> {
+  const apiPort = await choosePort('api', 0, 'free', quiet);
+  const apiUrl = `http://${await network.connect('client>api', `127.0.0.1:${apiPort}`)}`;
+  const hooks = `http://${await network.connect('conduit>api', `127.0.0.1:${apiPort}`)}/webhooks/conduit`;
+  const { CONDUIT_BASE_URL: baseUrl = '', CONDUIT_API_KEY: apiKey = '' } = services.env;
+  const webhook = await ensureWebhookEndpoint({ baseUrl, apiKey }, hooks, join(dataDir, 'webhook.json'));
+  const env: Record<string, string> = {
+    ...services.env,
+    ...settings,
+    CONDUIT_WEBHOOK_SECRET: webhook.secret,
+    API_PORT: String(apiPort),
+    PUBSUB_PROJECT_ID: `chaos-${randomUUID().slice(0, 8)}`,
   };
-  // An attempt belongs to the base URL it was made for, so that all workers share one way to Conduit.
-  const conduit = new URL(env['CONDUIT_BASE_URL'] ?? '');
-  const toConduit = kindOf(name) === 'api' ? 'api>conduit' : 'workers>conduit';
-  conduit.host = await network.connect(toConduit, conduit.host);
-  return {
-    DATABASE_URL: await url('postgres', env['DATABASE_URL']),
-    REDIS_URL: await url('redis', env['REDIS_URL']),
-    TEMPORAL_ADDRESS: await through('temporal', env['TEMPORAL_ADDRESS'] ?? ''),
-    PUBSUB_EMULATOR_HOST: await through('pubsub', env['PUBSUB_EMULATOR_HOST'] ?? ''),
-    CONDUIT_BASE_URL: conduit.href,
+  await runProductCommand('migrate', [], env);
+  const db = connectDatabase({ url: env['DATABASE_URL'] ?? '', applicationName: 'chaos', maxConnections: 4 });
+  onStop(() => db.end({ timeout: 2 }));
+  const temporal = connectTemporal(loadTemporalSettings({ ...env }));
+  onStop(() => temporal.close());
+  const simulator = createSimulatorControl(baseUrl);
+  await simulator.setKnobs({ unknownAccounts: 'refuse' });
+  const customers: Customer[] = [];
+  for (let index = 0; index < CUSTOMERS; index += 1) customers.push(await addCustomer(env, simulator));
+  const secrets = [apiKey, webhook.secret, ...customers.map((customer) => customer.apiKey)];
+  const rotate = async () => {
+    const next = await rotateWebhookSecret({ baseUrl, apiKey }, webhook.id);
+    const [former = ''] = (env['CONDUIT_WEBHOOK_SECRET'] ?? '').split(',');
+    env['CONDUIT_WEBHOOK_SECRET'] = `${next},${former}`;
+    secrets.push(next);
   };
+  return { env, apiUrl, db, temporal, simulator, customers, secrets, rotateWebhookSecret: rotate };
 }
 
 async function addCustomer(env: Record<string, string>, simulator: SimulatorControl): Promise<Customer> {

@@ -9,9 +9,9 @@ import { type ActivityDeps, createActivities } from '../activities/index.ts';
 import type { Activities } from '../activities/interface.ts';
 import { createOrderRuns } from '../activities/order-runs.ts';
 import { type ConduitClient, createConduitClient } from '../clients/conduit/client.ts';
-import { connectRedis } from '../clients/redis.ts';
+import { connectRedis, type GuardedRedis } from '../clients/redis.ts';
 import { createRedisHints } from '../clients/redis-hints.ts';
-import { connectTemporal, type TemporalSettings } from '../clients/temporal.ts';
+import { connectTemporal, type Temporal, type TemporalSettings } from '../clients/temporal.ts';
 import { type Config, loadConfig } from '../config.ts';
 import { connectDatabase, type Database, isUsable } from '../db/client.ts';
 import { CONDUIT_TASK_QUEUE, ORDER_TASK_QUEUE } from '../workflows/messages.ts';
@@ -44,11 +44,11 @@ export interface WorkerOverrides {
   readonly workflowBundle?: { readonly codePath: string };
 }
 
+type WorkerContext = ProcessContext<Config & { readonly temporal: TemporalSettings }>;
+
 /** Wires the worker: one poller for workflows and records, one, capped, for everything that calls the provider. */
-export async function startWorker(
-  { config, log, metrics }: ProcessContext<Config & { readonly temporal: TemporalSettings }>,
-  overrides: WorkerOverrides = {},
-): Promise<RunningProcess> {
+export async function startWorker(context: WorkerContext, overrides: WorkerOverrides = {}): Promise<RunningProcess> {
+  const { config, log, metrics } = context;
   const pool = connectDatabase({
     url: config.DATABASE_URL,
     applicationName: 'conduitpay-worker',
@@ -57,61 +57,15 @@ export async function startWorker(
   const db = overrides.db?.(pool) ?? pool;
   const redis = connectRedis(config.REDIS_URL, log);
   const temporal = connectTemporal(config.temporal);
-  const client = createConduitClient({
-    baseUrl: config.CONDUIT_BASE_URL,
-    apiKey: config.CONDUIT_API_KEY,
-    timeoutMs: config.conduitTimeoutMs,
-    connectTimeoutMs: config.CONDUIT_CONNECT_TIMEOUT_MS,
-    maxConnections: MAX_CONDUIT_CONNECTIONS,
-    permitTtlMs: config.timing.permitTtlMs,
-    log,
-    onCall: (endpoint, cls, durationMs) => metrics.conduitSeconds.observe({ endpoint, class: cls }, durationMs / 1_000),
-  });
-  const orderCache = orderCacheOf(redis, db);
+  const client = connectConduit(context);
   const conduit = overrides.conduit?.(client) ?? client;
-  const deps: ActivityDeps = {
-    db,
-    conduit,
-    timing: config.timing,
-    sanity: config.sanity,
-    rateRefreshMs: config.rateRefreshMs,
-    bell: createBell(log, metrics),
-    metrics,
-    wait: (ms) => delay(ms),
-    heartbeat: () => Context.current().heartbeat(),
-    hints: createRedisHints(redis),
-    runs: createOrderRuns(temporal, db),
-    cacheOrder: (orderId) => orderCache.refresh(orderId),
-    baseUrl: config.CONDUIT_BASE_URL,
-    organisation: config.CONDUIT_ORGANISATION,
-    maxAttemptsPerHour: config.MAX_ATTEMPTS_PER_HOUR,
-    callsPerSecond: config.CONDUIT_CALLS_PER_SECOND,
-  };
-
+  const made = createActivities(activityDeps(context, { db, redis, temporal, conduit }));
   installRuntime(config.TEMPORAL_METRICS_PORT, config.HOST, log);
   const connection = await NativeConnection.connect(config.temporal.connectionOptions);
-  const made = createActivities(deps);
-  const activities = (overrides.activities?.(made) ?? made) as unknown as Record<
-    string,
-    (...args: unknown[]) => Promise<unknown>
-  >;
-  const common = {
+  const { orders, provider } = await createWorkers(config, {
     connection,
-    namespace: config.temporal.namespace ?? 'default',
-    activities,
-    shutdownGraceTime: SHUTDOWN_GRACE,
-  } as const;
-  const orders = await Worker.create({
-    ...common,
-    taskQueue: ORDER_TASK_QUEUE,
-    ...(overrides.workflowBundle ? { workflowBundle: overrides.workflowBundle } : { workflowsPath: WORKFLOWS }),
-    maxCachedWorkflows: config.MAX_CACHED_WORKFLOWS,
-  });
-  const provider = await Worker.create({
-    ...common,
-    taskQueue: CONDUIT_TASK_QUEUE,
-    maxTaskQueueActivitiesPerSecond: config.CONDUIT_CALLS_PER_SECOND,
-    maxConcurrentActivityTaskExecutions: MAX_CONDUIT_CONNECTIONS,
+    activities: overrides.activities?.(made) ?? made,
+    bundle: overrides.workflowBundle,
   });
   const running = Promise.all([orders.run(), provider.run()]);
   // A worker that ends by itself has failed: an orchestrator shall start the process again.
@@ -146,6 +100,80 @@ export async function startWorker(
       redis.close();
     },
   };
+}
+
+function connectConduit({ config, log, metrics }: WorkerContext): ConduitClient {
+  return createConduitClient({
+    baseUrl: config.CONDUIT_BASE_URL,
+    apiKey: config.CONDUIT_API_KEY,
+    timeoutMs: config.conduitTimeoutMs,
+    connectTimeoutMs: config.CONDUIT_CONNECT_TIMEOUT_MS,
+    maxConnections: MAX_CONDUIT_CONNECTIONS,
+    permitTtlMs: config.timing.permitTtlMs,
+    log,
+    onCall: (endpoint, cls, durationMs) => metrics.conduitSeconds.observe({ endpoint, class: cls }, durationMs / 1_000),
+  });
+}
+
+interface Connections {
+  readonly db: Database;
+  readonly redis: GuardedRedis;
+  readonly temporal: Temporal;
+  readonly conduit: ConduitClient;
+}
+
+function activityDeps({ config, log, metrics }: WorkerContext, connections: Connections): ActivityDeps {
+  const { db, redis, temporal, conduit } = connections;
+  const orderCache = orderCacheOf(redis, db);
+  return {
+    db,
+    conduit,
+    timing: config.timing,
+    sanity: config.sanity,
+    rateRefreshMs: config.rateRefreshMs,
+    bell: createBell(log, metrics),
+    metrics,
+    wait: (ms) => delay(ms),
+    heartbeat: () => Context.current().heartbeat(),
+    hints: createRedisHints(redis),
+    runs: createOrderRuns(temporal, db),
+    cacheOrder: (orderId) => orderCache.refresh(orderId),
+    baseUrl: config.CONDUIT_BASE_URL,
+    organisation: config.CONDUIT_ORGANISATION,
+    maxAttemptsPerHour: config.MAX_ATTEMPTS_PER_HOUR,
+    callsPerSecond: config.CONDUIT_CALLS_PER_SECOND,
+  };
+}
+
+interface WorkerParts {
+  readonly connection: NativeConnection;
+  readonly activities: Activities;
+  readonly bundle: WorkerOverrides['workflowBundle'];
+}
+
+async function createWorkers(
+  config: WorkerContext['config'],
+  { connection, activities, bundle }: WorkerParts,
+): Promise<{ orders: Worker; provider: Worker }> {
+  const common = {
+    connection,
+    namespace: config.temporal.namespace ?? 'default',
+    activities: activities as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>,
+    shutdownGraceTime: SHUTDOWN_GRACE,
+  } as const;
+  const orders = await Worker.create({
+    ...common,
+    taskQueue: ORDER_TASK_QUEUE,
+    ...(bundle ? { workflowBundle: bundle } : { workflowsPath: WORKFLOWS }),
+    maxCachedWorkflows: config.MAX_CACHED_WORKFLOWS,
+  });
+  const provider = await Worker.create({
+    ...common,
+    taskQueue: CONDUIT_TASK_QUEUE,
+    maxTaskQueueActivitiesPerSecond: config.CONDUIT_CALLS_PER_SECOND,
+    maxConcurrentActivityTaskExecutions: MAX_CONDUIT_CONNECTIONS,
+  });
+  return { orders, provider };
 }
 
 const MAX_CONDUIT_CONNECTIONS = 40;
