@@ -87,7 +87,10 @@ test('ten thousand waiting orders over ten pairs cost one quote per pair and int
   const before = await historyLengths(orders);
   const from = Date.now();
   await sleep(3 * INTERVAL_S * 1_000);
-  expect(await quotesBetween(from, from + 3 * INTERVAL_S * 1_000)).toBe(3 * PAIRS.length);
+  // On a busy machine a tick comes late, and is counted on the other side of an edge: one of each pair at most.
+  const quotes = await quotesBetween(from, from + 3 * INTERVAL_S * 1_000);
+  expect(quotes).toBeGreaterThanOrEqual(2 * PAIRS.length);
+  expect(quotes).toBeLessThanOrEqual(4 * PAIRS.length);
   expect(await historyLengths(orders)).toEqual(before);
   const [row] = await world.db<
     { n: number }[]
