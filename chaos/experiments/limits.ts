@@ -7,7 +7,6 @@ import { runCommand } from '../../stack/run-command.ts';
 import type { Experiment, Stage } from './experiment.ts';
 import { restartAll } from './processes.ts';
 
-const BALLAST_LEAVES = 256 * 1_024;
 const WORKERS = ['worker1', 'worker2'] as const;
 const LOGGING = ['api', 'worker1'] as const;
 const MOUNT_TIMEOUT_MS = 60_000;
@@ -36,7 +35,7 @@ async function onSmallVolume(stage: Stage, work: (fill: () => void, free: () => 
     await services.restart('postgres');
     await work(
       () => {
-        free = fillUp(home, BALLAST_LEAVES);
+        free = fillUp(home);
       },
       () => free(),
     );
@@ -70,7 +69,7 @@ async function withFullLogs(stage: Stage, ms: number): Promise<void> {
     await stage.during(
       'the volume of the logs is full',
       ms,
-      () => fillUp(logDir, 0),
+      () => fillUp(logDir),
       () => stage.struck(statfsSync(logDir).bavail === 0, 'the volume of the logs was not full'),
     );
     const isAlive = LOGGING.every((name, index) => fleet.pidOf(name) === before[index]);
@@ -87,11 +86,11 @@ async function withFullLogs(stage: Stage, ms: number): Promise<void> {
   }
 }
 
-/** Leaves so many bytes of a volume free. Returns what takes them back. */
-function fillUp(dir: string, leaveBytes: number): () => void {
+/** To the last byte. Returns what takes it back. */
+function fillUp(dir: string): () => void {
   const ballast = join(dir, 'ballast');
   const { bavail, bsize } = statfsSync(dir);
-  writeFileSync(ballast, Buffer.alloc(Math.max(0, bavail * bsize - leaveBytes)));
+  writeFileSync(ballast, Buffer.alloc(bavail * bsize));
   return () => rmSync(ballast, { force: true });
 }
 

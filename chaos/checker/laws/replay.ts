@@ -6,7 +6,7 @@ import type { Run, RunEvent } from '../witnesses.ts';
 
 const NON_DETERMINISTIC = 'NON_DETERMINISTIC_ERROR';
 /** What no code of a workflow is to blame for: its task was overtaken by an operator, or by news that came while it ended. */
-const OVERTAKEN = ['RESET_WORKFLOW', 'UNHANDLED_COMMAND', 'RESET_STICKY_TASK_QUEUE'];
+const OVERTAKEN = ['RESET_WORKFLOW', 'FORCE_CLOSE_COMMAND', 'UNHANDLED_COMMAND', 'RESET_STICKY_TASK_QUEUE'];
 const TASK_COMPLETED = 'EVENT_TYPE_WORKFLOW_TASK_COMPLETED';
 const TASK_FAILED = 'EVENT_TYPE_WORKFLOW_TASK_FAILED';
 const TASK_ENDS = new Set([TASK_COMPLETED, TASK_FAILED, 'EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT']);

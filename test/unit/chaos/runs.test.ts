@@ -275,8 +275,13 @@ describe('I12: replay', () => {
       (folder) => addEvent(folder, failed('WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND')),
     ],
     [
-      'a task that was overtaken by a reset is nobody’s fault',
-      (folder) => addEvent(folder, failed('WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW')),
+      'a task that was overtaken by a reset, or whose run was terminated, is nobody’s fault',
+      (folder) =>
+        addEvent(
+          folder,
+          failed('WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW'),
+          failed('WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND'),
+        ),
     ],
   ]);
 });
