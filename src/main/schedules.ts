@@ -7,6 +7,7 @@ import {
 import type { Workflow } from '@temporalio/common';
 import type { Temporal } from '../clients/temporal.ts';
 import { ORPHANS_EVERY_MS, RECONCILE_EVERY_MS } from '../domain/timing.ts';
+import type { Logger } from '../logger.ts';
 import { ORDER_TASK_QUEUE, ORPHANS_WORKFLOW, RECONCILE_WORKFLOW } from '../workflows/messages.ts';
 
 /** The two standing repairs. Every worker makes sure of them; who comes second finds them there. */
@@ -28,8 +29,45 @@ const SCHEDULES = [
 /** Longer than a pass may take: a run that is stuck must not hold up its schedule for good. */
 const RUN_TIMEOUT = '2 minutes';
 
+export interface KeptSchedules {
+  /** Whether they were there, and as this release wants them, once. */
+  areKept(): boolean;
+  stop(): void;
+}
+
+/** What an operator deletes by mistake is made again within this; a pause of theirs stays. */
+const EVERY_MS = 60_000;
+const AGAIN_MS = 5_000;
+
+/**
+ * Makes sure of the schedules now, and again every minute. A Temporal that has no time for that ends no worker: under a backlog, which is
+ * when it has none, each end of one would add to it. Until it has succeeded once it is tried again soon, and readiness says so.
+ */
+export function keepSchedules(temporal: Temporal, log: Logger, againMs = AGAIN_MS): KeptSchedules {
+  let areKept = false;
+  let isStopped = false;
+  let timer: NodeJS.Timeout | undefined;
+  async function keep(): Promise<void> {
+    try {
+      await ensureSchedules(temporal, !areKept);
+      areKept = true;
+    } catch (err) {
+      log.warn({ event: 'dependency_unavailable', err }, 'the schedules could not be made sure of');
+    }
+    if (!isStopped) timer = setTimeout(() => void keep(), areKept ? EVERY_MS : againMs);
+  }
+  void keep();
+  return {
+    areKept: () => areKept,
+    stop() {
+      isStopped = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
 /** Makes the schedules that are not there; with `isUpdating` also brings those that are up to this release. */
-export async function ensureSchedules({ client, call }: Temporal, isUpdating: boolean): Promise<void> {
+async function ensureSchedules({ client, call }: Temporal, isUpdating: boolean): Promise<void> {
   for (const { id, workflowType, everyMs, note } of SCHEDULES) {
     const schedule: Omit<ScheduleOptions<ScheduleOptionsStartWorkflowAction<Workflow>>, 'scheduleId'> = {
       spec: { intervals: [{ every: everyMs }] },

@@ -18,7 +18,7 @@ import { CONDUIT_TASK_QUEUE, ORDER_TASK_QUEUE } from '../workflows/messages.ts';
 import { watchMachineClock } from './machine-clock.ts';
 import { orderCacheOf } from './order-cache.ts';
 import { type ProcessContext, type RunningProcess, StartError } from './process.ts';
-import { ensureSchedules } from './schedules.ts';
+import { keepSchedules } from './schedules.ts';
 import { withTemporal } from './temporal-settings.ts';
 
 /** Activities under way get this long to finish before the worker leaves. */
@@ -73,13 +73,7 @@ export async function startWorker(context: WorkerContext, overrides: WorkerOverr
     log.fatal({ err, event: 'process_stopping' }, 'the Temporal worker ended');
     process.exit(1);
   });
-  await ensureSchedules(temporal, true);
-  // What an operator deletes by mistake is made again; a pause of theirs stays.
-  const keepSchedules = setInterval(() => {
-    ensureSchedules(temporal, false).catch((err: unknown) => {
-      log.warn({ event: 'dependency_unavailable', err }, 'the schedules could not be made sure of');
-    });
-  }, SCHEDULES_EVERY_MS);
+  const schedules = keepSchedules(temporal, log);
   const unwatchClock = watchMachineClock({ db: pool, metrics, log });
 
   return {
@@ -88,12 +82,13 @@ export async function startWorker(context: WorkerContext, overrides: WorkerOverr
       temporal: async () => temporal.ping().then(() => true),
       search_attributes: () => temporal.hasSearchAttributes(),
       polling: () => orders.getState() === 'RUNNING' && provider.getState() === 'RUNNING',
+      schedules: () => schedules.areKept(),
       rates: () => areRatesFresh(db, config.rateRefreshMs),
     },
     collect: createBookCollector(db, metrics, config.rateRefreshMs),
     async stop() {
       unwatchClock();
-      clearInterval(keepSchedules);
+      schedules.stop();
       for (const worker of [orders, provider]) if (worker.getState() === 'RUNNING') worker.shutdown();
       await running;
       await Promise.all([conduit.close(), temporal.close(), connection.close(), pool.end({ timeout: 5 })]);
@@ -177,7 +172,6 @@ async function createWorkers(
 }
 
 const MAX_CONDUIT_CONNECTIONS = 40;
-const SCHEDULES_EVERY_MS = 60_000;
 
 /** Temporal's core writes through our log and shows its own metrics on a port of its own (0: nowhere). */
 function installRuntime(metricsPort: number, host: string, log: ProcessContext['log']): void {
