@@ -44,21 +44,26 @@ const AGAIN_MS = 5_000;
  * when it has none, each end of one would add to it. Until it has succeeded once it is tried again soon, and readiness says so.
  */
 export function keepSchedules(temporal: Temporal, log: Logger, againMs = AGAIN_MS): KeptSchedules {
-  let areKept = false;
+  // What has succeeded is not tried again soon: where each call is a matter of luck, all of them in a row would be of much.
+  const kept = new Set<string>();
+  const areKept = () => kept.size === SCHEDULES.length;
   let isStopped = false;
   let timer: NodeJS.Timeout | undefined;
   async function keep(): Promise<void> {
-    try {
-      await ensureSchedules(temporal, !areKept);
-      areKept = true;
-    } catch (err) {
-      log.warn({ event: 'dependency_unavailable', err }, 'the schedules could not be made sure of');
+    for (const schedule of areKept() ? SCHEDULES : SCHEDULES.filter(({ id }) => !kept.has(id))) {
+      if (isStopped) return;
+      try {
+        await ensureSchedule(temporal, schedule, !kept.has(schedule.id));
+        kept.add(schedule.id);
+      } catch (err) {
+        log.warn({ event: 'dependency_unavailable', err }, `the schedule ${schedule.id} could not be made sure of`);
+      }
     }
-    if (!isStopped) timer = setTimeout(() => void keep(), areKept ? EVERY_MS : againMs);
+    if (!isStopped) timer = setTimeout(() => void keep(), areKept() ? EVERY_MS : againMs);
   }
   void keep();
   return {
-    areKept: () => areKept,
+    areKept,
     stop() {
       isStopped = true;
       clearTimeout(timer);
@@ -66,28 +71,30 @@ export function keepSchedules(temporal: Temporal, log: Logger, againMs = AGAIN_M
   };
 }
 
-/** Makes the schedules that are not there; with `isUpdating` also brings those that are up to this release. */
-async function ensureSchedules({ client, call }: Temporal, isUpdating: boolean): Promise<void> {
-  for (const { id, workflowType, everyMs, note } of SCHEDULES) {
-    const schedule: Omit<ScheduleOptions<ScheduleOptionsStartWorkflowAction<Workflow>>, 'scheduleId'> = {
-      spec: { intervals: [{ every: everyMs }] },
-      policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' },
-      action: {
-        type: 'startWorkflow',
-        workflowType,
-        workflowId: id,
-        taskQueue: ORDER_TASK_QUEUE,
-        args: [],
-        workflowRunTimeout: RUN_TIMEOUT,
-      },
-    };
-    try {
-      await call(() => client.schedule.create({ scheduleId: id, ...schedule, state: { note } }));
-    } catch (error) {
-      if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-      if (!isUpdating) continue;
-      // One that an older release made takes up what this one wants; a person's pause stays.
-      await call(() => client.schedule.getHandle(id).update(({ state }) => ({ ...schedule, state })));
-    }
+/** Makes the schedule if it is not there; with `isUpdating` also brings one that is up to this release. */
+async function ensureSchedule(
+  { client, call }: Temporal,
+  { id, workflowType, everyMs, note }: (typeof SCHEDULES)[number],
+  isUpdating: boolean,
+): Promise<void> {
+  const schedule: Omit<ScheduleOptions<ScheduleOptionsStartWorkflowAction<Workflow>>, 'scheduleId'> = {
+    spec: { intervals: [{ every: everyMs }] },
+    policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' },
+    action: {
+      type: 'startWorkflow',
+      workflowType,
+      workflowId: id,
+      taskQueue: ORDER_TASK_QUEUE,
+      args: [],
+      workflowRunTimeout: RUN_TIMEOUT,
+    },
+  };
+  try {
+    await call(() => client.schedule.create({ scheduleId: id, ...schedule, state: { note } }));
+  } catch (error) {
+    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    if (!isUpdating) return;
+    // One that an older release made takes up what this one wants; a person's pause stays.
+    await call(() => client.schedule.getHandle(id).update(({ state }) => ({ ...schedule, state })));
   }
 }

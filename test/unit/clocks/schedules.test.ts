@@ -47,7 +47,20 @@ test('a Temporal that runs out of time ends nothing: it is asked again until the
   await eventually('the schedules', async () => kept?.areKept() === true);
   expect([...made].sort()).toEqual(['orphans', 'reconcile']);
   expect(written.length).toBe(3);
-  expect(written[0]).toContain('the schedules could not be made sure of');
+  expect(written[0]).toContain('the schedule reconcile could not be made sure of');
+});
+
+test('what has succeeded is not tried again: luck with one call after another is enough', async () => {
+  const { temporal, log, written } = slowTemporal(0);
+  let calls = 0;
+  // Every second call is lost, which would be one of the two schedules each time.
+  const call = (work: () => Promise<unknown>) => {
+    calls += 1;
+    return calls % 2 === 0 ? Promise.reject(new Error('4 DEADLINE_EXCEEDED')) : temporal.call(work);
+  };
+  kept = keepSchedules({ ...temporal, call } as unknown as Temporal, log, AGAIN_MS);
+  await eventually('the schedules', async () => kept?.areKept() === true);
+  expect({ calls, warnings: written.length }).toEqual({ calls: 3, warnings: 1 });
 });
 
 test('those that an older release made are brought up to this one, also when the first try failed', async () => {
