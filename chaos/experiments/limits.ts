@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { choosePort } from '../../stack/ports.ts';
 import { createProgress } from '../../stack/progress.ts';
 import { runCommand } from '../../stack/run-command.ts';
+import type { ProcessName } from '../system/fleet.ts';
 import type { Experiment, Stage } from './experiment.ts';
 import { restartAll } from './processes.ts';
 
@@ -99,6 +100,12 @@ function fillUp(dir: string): () => void {
   return () => rmSync(ballast, { force: true });
 }
 
+/** Anew, and without waiting: in a storm of replays nobody has promised to be ready. What must be is asked when it is over. */
+async function bounce({ system: { fleet } }: Stage, names: readonly ProcessName[]): Promise<void> {
+  await Promise.all(names.map((name) => fleet.kill(name)));
+  await Promise.all(names.map((name) => fleet.start(name)));
+}
+
 /** How many runs a worker's cache had to let go, by what Temporal's core says. */
 async function evictionsAt(port: number): Promise<number> {
   const reply = await fetch(`http://127.0.0.1:${port}/metrics`, { signal: AbortSignal.timeout(5_000) });
@@ -147,12 +154,12 @@ export const LIMIT_EXPERIMENTS: readonly Experiment[] = [
         ports.set(name, port);
         system.configure(name, { MAX_CACHED_WORKFLOWS: '100', TEMPORAL_METRICS_PORT: String(port) });
       }
-      await restartAll(system, WORKERS);
+      await bounce(stage, WORKERS);
       await stage.sleep(stage.windowMs);
       const evicted = await Promise.all([...ports.values()].map(evictionsAt));
       stage.struck(!evicted.includes(0), `the caches of the workers let ${evicted.join(' and ')} runs go`);
       stage.note('restart with evicted runs');
-      await restartAll(system, WORKERS);
+      await bounce(stage, WORKERS);
       for (const name of WORKERS) system.configure(name);
     },
     // Placing takes two and a half minutes, and so do the expiries: what is asked is whether all of them come.

@@ -36,24 +36,28 @@ const problem = (operation: Match['operation'], code: string, probability: numbe
 });
 
 /** Arms the rules for as long as orders are placed, and counts what struck. */
-export async function under(stage: Stage, rules: readonly FaultRuleInput[]): Promise<readonly ArmedRule[]> {
+export async function under(
+  stage: Stage,
+  rules: readonly FaultRuleInput[],
+  atLeast?: number,
+): Promise<readonly ArmedRule[]> {
   await stage.system.simulator.armFault(...rules);
   await stage.sleep(stage.windowMs + 4_000);
-  return disarm(stage);
+  return disarm(stage, atLeast);
 }
 
 /** Chance leads the rules. Most of them must have struck, or what the title says was not tried. */
 const STRUCK_AT_LEAST = 0.5;
 
-/** Takes the rules away, and notes each of their strikes. */
-export async function disarm(stage: Stage): Promise<readonly ArmedRule[]> {
+/** Takes the rules away, and notes each of their strikes; `atLeast` is the share of them that must have struck. */
+export async function disarm(stage: Stage, atLeast = STRUCK_AT_LEAST): Promise<readonly ArmedRule[]> {
   const { simulator } = stage.system;
   const rules = await simulator.faults();
   await simulator.clearFaults();
   for (const { action, hits } of rules)
     for (let hit = 0; hit < hits; hit += 1) stage.note(Object.keys(action).join('+'), { action });
   const idle = rules.filter(({ hits }) => hits === 0).map(({ action }) => JSON.stringify(action));
-  const due = stage.isQuick ? 1 : Math.ceil(rules.length * STRUCK_AT_LEAST);
+  const due = stage.isQuick ? 1 : Math.max(1, Math.ceil(rules.length * atLeast));
   stage.struck(rules.length - idle.length >= due, `of ${rules.length} rules these never struck: ${idle.join(' ')}`);
   return rules;
 }

@@ -16,7 +16,7 @@ export function judgeCancels(evidence: Evidence): Violation[] {
       .flatMap((cancel) => judgeAnswer(evidence, cancel, rows, facts.get(cancel.orderId ?? '') ?? [])),
     // Whoever cancelled it, and whether or not its answer came back.
     ...evidence.orders
-      .filter(({ orderId, status }) => status === 'cancelled' && isClaimed(facts.get(orderId) ?? []))
+      .filter((order) => order.status === 'cancelled' && isExecuted(order, facts.get(order.orderId) ?? []))
       .map(({ orderId }) => broken('I5', orderId, 'it is cancelled, and it was executed')),
   ];
 }
@@ -50,10 +50,15 @@ function judgeAnswer(
   return violations;
 }
 
-/** A twin that a fault claims by itself is nobody's execution. */
-function isClaimed(facts: readonly Fact[]): boolean {
+/** A twin that a fault claims by itself is nobody's execution, and one that had failed before, and moved nothing, has no effect. */
+function isExecuted({ closedAt }: OrderRow, facts: readonly Fact[]): boolean {
   const asked = new Set(facts.filter(({ operation }) => operation === 'orders.execute').map(({ orderId }) => orderId));
+  const isOver = (id: string | undefined) =>
+    facts.some(
+      ({ event, orderId, at }) => event === 'order.failed' && orderId === id && Date.parse(at) <= (closedAt ?? 0),
+    ) && !facts.some(({ event, orderId }) => event === 'transaction.completed' && orderId === id);
   return facts.some(
-    ({ event, twinOf, orderId }) => event === 'order.claimed' && (twinOf === undefined || asked.has(orderId)),
+    ({ event, twinOf, orderId }) =>
+      event === 'order.claimed' && (twinOf === undefined || asked.has(orderId)) && !isOver(orderId),
   );
 }

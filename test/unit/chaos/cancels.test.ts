@@ -1,10 +1,12 @@
 // I2 and I5: no order is lost, and a cancel is what it was answered to be.
 import { describe } from '@jest/globals';
 import { BEGAN_AT, CANCELLED, EXECUTED, EXPIRED, TOO_LATE } from './clean-folder.ts';
-import { callOf, change, heldBy, orderOf } from './facts.ts';
+import { callOf, change, factOf, heldBy, orderOf } from './facts.ts';
 import { type Folder, the } from './folder.ts';
-import { each } from './spoiled.ts';
+import { type Case, each } from './spoiled.ts';
 
+const NO_ROW = /^I7 cancelled: ord_9 is of an attempt that has no row$/;
+const EXECUTED_ANYWAY = /^I5 cancelled: it is cancelled, and it was executed$/;
 const HEALED_AT = BEGAN_AT + 40_000;
 
 describe('I2: none lost', () => {
@@ -170,6 +172,30 @@ describe('I5: cancel', () => {
       /^I5 cancelled: it is cancelled, and it was executed$/,
       /^I7 cancelled: ord_9 is of an attempt that has no row$/,
     ],
+    ...(
+      [
+        ['an execution that had failed before, and moved nothing, is legal', 0, 'transaction.failed', [NO_ROW]],
+        ['one that failed after the cancel was effective', 1, 'transaction.failed', [EXECUTED_ANYWAY, NO_ROW]],
+        [
+          'one that failed before, and moved money, is effective',
+          0,
+          'transaction.completed',
+          [EXECUTED_ANYWAY, NO_ROW, /^I7 cancelled: a part of ord_9 went through, and it is cancelled$/],
+        ],
+      ] as const
+    ).map(
+      ([what, afterMs, transaction, violations]): Case => [
+        what,
+        (folder) => {
+          const closedAt = orderOf(folder, CANCELLED).closedAt ?? 0;
+          const at = new Date(closedAt + afterMs).toISOString();
+          const order = { ...heldBy(folder, 'order.succeeded'), id: 'ord_9', status: 'failed' };
+          const fact = { ...factOf(folder, 'order.claimed'), reference: `${CANCELLED}:g1`, orderId: 'ord_9', order };
+          folder.ledger.push(fact, { ...fact, event: 'order.failed', at }, { ...fact, event: transaction, at });
+        },
+        ...violations,
+      ],
+    ),
     [
       'its cancel was confirmed, and it is executed',
       (folder) => {
