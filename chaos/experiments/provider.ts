@@ -81,7 +81,7 @@ export const PROVIDER_EXPERIMENTS: readonly Experiment[] = [
     title: 'executes take effect and their replies are lost or nonsense',
     atRisk: ['I1', 'I7'],
     run: async (stage) =>
-      void (await under(stage, [...lostReplies('orders.execute', 0.3), ...lostRequests('orders.execute', 0.2)])),
+      void (await under(stage, [...lostReplies('orders.execute', 0.6), ...lostRequests('orders.execute', 0.3)])),
   },
   {
     id: 'F21',
@@ -90,7 +90,8 @@ export const PROVIDER_EXPERIMENTS: readonly Experiment[] = [
     async run(stage) {
       await stage.system.simulator.setKnobs({ idempotencyWindowMs: 5_000 * stage.timeScale });
       killAfterSends(stage, stage.isQuick ? 2 : 4);
-      await under(stage, [...lostReplies('orders.execute', 0.6), ...lostRequests('orders.execute', 0.2)]);
+      // Not how a reply was lost is the point, but that who was to ask has died.
+      await under(stage, [...lostReplies('orders.execute', 0.6), ...lostRequests('orders.execute', 0.2)], 0);
       expectStruck(stage);
     },
   },
@@ -113,7 +114,7 @@ export const PROVIDER_EXPERIMENTS: readonly Experiment[] = [
       const unknown = await stage.system.db`
         select 1 from transactions where unknown_since is not null and closed_at is null`;
       stage.struck(unknown.length > 0, 'after ten minutes without look-ups nothing was unresolved');
-      await disarm(stage);
+      await disarm(stage, 0);
     },
   },
   {
