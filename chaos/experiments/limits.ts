@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import { choosePort } from '../../stack/ports.ts';
 import { createProgress } from '../../stack/progress.ts';
 import { runCommand } from '../../stack/run-command.ts';
-import type { ProcessName } from '../system/fleet.ts';
 import type { Experiment, Stage } from './experiment.ts';
-import { restartAll } from './processes.ts';
+import { bounce, restartAll } from './processes.ts';
 
 const WORKERS = ['worker1', 'worker2'] as const;
 const LOGGING = ['api', 'worker1'] as const;
@@ -100,12 +99,6 @@ function fillUp(dir: string): () => void {
   return () => rmSync(ballast, { force: true });
 }
 
-/** Anew, and without waiting: in a storm of replays nobody has promised to be ready. What must be is asked when it is over. */
-async function bounce({ system: { fleet } }: Stage, names: readonly ProcessName[]): Promise<void> {
-  await Promise.all(names.map((name) => fleet.kill(name)));
-  await Promise.all(names.map((name) => fleet.start(name)));
-}
-
 /** How many runs a worker's cache had to let go, by what Temporal's core says. */
 async function evictionsAt(port: number): Promise<number> {
   const reply = await fetch(`http://127.0.0.1:${port}/metrics`, { signal: AbortSignal.timeout(5_000) });
@@ -148,18 +141,18 @@ export const LIMIT_EXPERIMENTS: readonly Experiment[] = [
     atRisk: ['I14'],
     async run(stage) {
       const { system } = stage;
-      const ports = new Map<(typeof WORKERS)[number], number>();
+      const ports: number[] = [];
       for (const name of WORKERS) {
         const port = await choosePort(`metrics of ${name}`, 0, 'free', createProgress({ quiet: true }));
-        ports.set(name, port);
+        ports.push(port);
         system.configure(name, { MAX_CACHED_WORKFLOWS: '100', TEMPORAL_METRICS_PORT: String(port) });
       }
-      await bounce(stage, WORKERS);
+      await bounce(system, WORKERS);
       await stage.sleep(stage.windowMs);
-      const evicted = await Promise.all([...ports.values()].map(evictionsAt));
+      const evicted = await Promise.all(ports.map(evictionsAt));
       stage.struck(!evicted.includes(0), `the caches of the workers let ${evicted.join(' and ')} runs go`);
       stage.note('restart with evicted runs');
-      await bounce(stage, WORKERS);
+      await bounce(system, WORKERS);
       for (const name of WORKERS) system.configure(name);
     },
     // As many a second as one Temporal on two cores can begin. What is asked is whether all the expiries come.

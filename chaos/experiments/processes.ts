@@ -19,6 +19,12 @@ export async function crashAtSeam(
   await system.fleet.crash(process as ProcessName, downMs);
 }
 
+/** Whether who comes is not frozen already: a shorter freeze would wake it from a longer one. */
+export const isAwake =
+  ({ fleet }: Stage['system']) =>
+  ({ process }: Passing): boolean =>
+    !fleet.isFrozen(process as ProcessName);
+
 /** Waits until an order is `executing`; false when none was in time. */
 async function untilExecuting({ system, sleep }: Stage, ms: number): Promise<boolean> {
   for (let waitedMs = 0; waitedMs < ms; waitedMs += 50) {
@@ -94,7 +100,6 @@ export const PROCESS_EXPERIMENTS: readonly Experiment[] = [
     atRisk: ['I3', 'I4', 'I1'],
     async run(stage) {
       const { system, timeScale, random, windowMs, sleep, note, market } = stage;
-      const isAwake = ({ process }: Passing) => !system.fleet.isFrozen(process as ProcessName);
       const freeze = async ({ process, seam, about }: Passing) => {
         const ms = random.pick([30_000 / timeScale, 60_000 / timeScale, 20_000]);
         note('freeze', { seam, process, ms, ...about });
@@ -105,7 +110,7 @@ export const PROCESS_EXPERIMENTS: readonly Experiment[] = [
         system.fleet.thaw(process as ProcessName);
         await market.cross();
       };
-      for (const seam of ['S5', 'S7', 'S10', 'S15'] as const) system.desk.arm(seam, freeze, { fits: isAwake });
+      for (const seam of ['S5', 'S7', 'S10', 'S15'] as const) system.desk.arm(seam, freeze, { fits: isAwake(system) });
       await sleep(windowMs + 8_000);
       expectStruck(stage);
     },
@@ -181,8 +186,13 @@ export const PROCESS_EXPERIMENTS: readonly Experiment[] = [
 ];
 
 /** Every process at once, for the experiments that change what all of them run with. */
-export async function restartAll({ fleet }: Stage['system'], names: readonly ProcessName[] = PROCESSES): Promise<void> {
+export async function restartAll(system: Stage['system'], names: readonly ProcessName[] = PROCESSES): Promise<void> {
+  await bounce(system, names);
+  await system.fleet.untilReady(names);
+}
+
+/** Anew, and without waiting: in a storm of replays nobody has promised to be ready. What must be is asked when it is over. */
+export async function bounce({ fleet }: Stage['system'], names: readonly ProcessName[]): Promise<void> {
   await Promise.all(names.map((name) => fleet.kill(name)));
   await Promise.all(names.map((name) => fleet.start(name)));
-  await fleet.untilReady(names);
 }

@@ -3,6 +3,7 @@ import type { ArmedRule, FaultRuleInput } from '../../simulator/faults/rules.ts'
 import type { Passing } from '../system/desk.ts';
 import type { Experiment, Stage } from './experiment.ts';
 import { crashAtSeam, expectStruck } from './processes.ts';
+import { lastSeq } from './rest.ts';
 
 type Operation = 'orders.create' | 'orders.execute';
 type Match = NonNullable<FaultRuleInput['match']>;
@@ -135,7 +136,7 @@ export const PROVIDER_EXPERIMENTS: readonly Experiment[] = [
     atRisk: ['I3', 'I4'],
     async run(stage) {
       const { simulator } = stage.system;
-      const afterSeq = (await simulator.ledger()).at(-1)?.seq ?? 0;
+      const afterSeq = await lastSeq(stage.system);
       await simulator.setKnobs({ quoteTtlMs: 40_000 });
       await under(stage, [
         {
@@ -191,7 +192,7 @@ export const PROVIDER_EXPERIMENTS: readonly Experiment[] = [
       let moved = 0;
       for (let round = 0; round < 3; round += 1) {
         await sleep(2_500);
-        const afterSeq = (await system.simulator.ledger()).at(-1)?.seq ?? 0;
+        const afterSeq = await lastSeq(system);
         await during(
           'replies are lost',
           40_000 / timeScale,

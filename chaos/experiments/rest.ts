@@ -8,8 +8,6 @@ import type { Stage } from './experiment.ts';
 /** What the design gives an order after its expiry or after the faults, and then some for the last writes. */
 const REST_AFTER_MS = 100_000;
 const POLL_MS = 500;
-/** From its expiry to its end a timer, a task and a record: only what is later is overdue, or of many orders some always were. */
-const AN_END_TAKES_MS = 5_000;
 /** Polls between two passes over the orphans that we ask for. */
 const ORPHANS_EVERY = 8;
 
@@ -59,6 +57,11 @@ async function releaseHeld({ simulator }: System): Promise<void> {
   for (const orderId of open) await simulator.holdSettlement(orderId, false);
 }
 
+/** Up to where the provider's ledger has been written. */
+export async function lastSeq({ simulator }: System): Promise<number> {
+  return (await simulator.ledger()).at(-1)?.seq ?? 0;
+}
+
 /** Takes back everything that an experiment may have broken, as its operators would: what is paused by hand is resumed by hand. */
 export async function heal({ system }: Stage): Promise<void> {
   const { network, simulator, desk, fleet, services, db, env } = system;
@@ -104,7 +107,7 @@ async function isDrained({ db }: System, orderIds: readonly string[]): Promise<b
   const [row] = await db<{ waiting: number }[]>`
     select (select count(*) from outbox where published_at is null and created_at < app_now() - interval '1 second')::int
       + (select count(*) from orders where order_id = any(${orderIds as string[]}::uuid[]) and closed_at is null
-          and (expires_at < app_now() - ${AN_END_TAKES_MS} * interval '1 millisecond' or status = 'accepted'))::int
+          and (expires_at < app_now() or status = 'accepted'))::int
       + (select count(*) from transactions where order_id = any(${orderIds as string[]}::uuid[]) and unknown_since is not null
           and closed_at is null)::int as waiting`;
   return row?.waiting === 0;

@@ -8,7 +8,7 @@ import { exportLogs, markLogs } from '../evidence/logs.ts';
 import { EXPIRES_IN_MS, type LoadShape, planOrders } from '../load/plan.ts';
 import type { System } from '../system/system.ts';
 import type { Experiment, Stage } from './experiment.ts';
-import { asShipped, heal, keepUp, untilRecovered, untilRested } from './rest.ts';
+import { asShipped, heal, keepUp, lastSeq, untilRecovered, untilRested } from './rest.ts';
 import { createStage } from './stage.ts';
 
 export interface Result {
@@ -195,10 +195,6 @@ function shareOf(
     deliveredLate: isLast ? verdict.deliveredLate : 0,
     faults: history.entries.filter((it) => it.kind === 'fault' && it.phase !== 'end' && it.experiment === id).length,
   };
-}
-
-async function lastSeq({ simulator }: System): Promise<number> {
-  return (await simulator.ledger()).at(-1)?.seq ?? 0;
 }
 
 async function crossInTheMiddle({ market, sleep, windowMs }: Stage): Promise<void> {

@@ -5,7 +5,7 @@ import type { Passing, Seam } from '../system/desk.ts';
 import type { ProcessName } from '../system/fleet.ts';
 import type { System } from '../system/system.ts';
 import type { Experiment, Stage } from './experiment.ts';
-import { crashAtSeam } from './processes.ts';
+import { crashAtSeam, isAwake } from './processes.ts';
 
 /** Orders that reach the seam soon, and none that merely waits for its expiry. */
 const LOAD = {
@@ -56,8 +56,6 @@ const freeze =
   };
 const OLD_PERMIT_MS = 3_000;
 const PAST_EXPIRY_MS = 1_000;
-/** One that is frozen already is not frozen again: the shorter freeze would wake it from the longer. */
-const isAwake = ({ system: { fleet } }: Stage, { process }: Passing) => !fleet.isFrozen(process as ProcessName);
 
 /** Once the provider has the request, and before its reply is read. */
 const killOnceReceived =
@@ -140,7 +138,7 @@ function seam(
         const earlier = strike.isLater ? strikes.slice(0, strikes.indexOf(strike)) : [];
         const isDue = fits(strike.about);
         stage.system.desk.arm(id, struck, {
-          fits: (passing) => isDue(passing) && isAwake(stage, passing) && !earlier.some((it) => missing.has(it)),
+          fits: (passing) => isDue(passing) && isAwake(stage.system)(passing) && !earlier.some((it) => missing.has(it)),
         });
       };
       for (const strike of strikes) arm(strike);

@@ -3,22 +3,24 @@ import type { Evidence } from '../evidence.ts';
 import { broken, type Invariant, type Violation } from '../verdict.ts';
 import type { Fact } from '../witnesses.ts';
 
-/** The others are the provider's doing, and what experiments make it do: absurd rates, partial effects. */
-const HARM: Readonly<Record<string, Invariant>> = {
-  orphan_executed: 'I1',
-  late_execute_reply: 'I1',
-  claimed_without_execute: 'I1',
-  executed_without_execute: 'I1',
-  settled_differs_from_lock: 'I7',
-  two_orders_under_reference: 'I1',
-  auto_execute_ignored: 'I1',
-};
+interface Harm {
+  readonly law: Invariant;
+  /** A fact of the ledger that shows a fault of the provider's, which alone excuses it. */
+  readonly unless?: (fact: Fact) => boolean;
+}
 
-/** What only a fault of the provider's can excuse, and the fact of its ledger that shows it. */
-const UNLESS: Readonly<Record<string, (fact: Fact) => boolean>> = {
-  two_orders_under_reference: ({ twinOf }) => twinOf !== undefined,
-  auto_execute_ignored: ({ by }) => by === 'auto',
-};
+/** The others are the provider's doing, and what experiments make it do: absurd rates, partial effects. */
+const HARMS = new Map<string, Harm>(
+  Object.entries({
+    orphan_executed: { law: 'I1' },
+    late_execute_reply: { law: 'I1' },
+    claimed_without_execute: { law: 'I1' },
+    executed_without_execute: { law: 'I1' },
+    settled_differs_from_lock: { law: 'I7' },
+    two_orders_under_reference: { law: 'I1', unless: ({ twinOf }: Fact) => twinOf !== undefined },
+    auto_execute_ignored: { law: 'I1', unless: ({ by }: Fact) => by === 'auto' },
+  } as const),
+);
 
 export function judgeAlarms({ events, pauses, history, ledger }: Evidence): Violation[] {
   // At rest the pauses are lifted: what each was for is in the note of who lifted it.
@@ -26,9 +28,9 @@ export function judgeAlarms({ events, pauses, history, ledger }: Evidence): Viol
     entry.kind === 'system' && entry.what === 'an operator resumes' ? String(entry.detail['reason']) : [],
   );
   const alarm = (why: string, orderId: string | null): Violation[] => {
-    const isCaused = Object.hasOwn(UNLESS, why) && ledger.some((fact) => UNLESS[why]?.(fact));
-    const invariant = Object.hasOwn(HARM, why) && !isCaused ? HARM[why] : undefined;
-    return invariant === undefined ? [] : [broken(invariant, orderId, `people were called: ${why}`)];
+    const harm = HARMS.get(why);
+    if (!harm || (harm.unless && ledger.some(harm.unless))) return [];
+    return [broken(harm.law, orderId, `people were called: ${why}`)];
   };
   return [
     ...events.flatMap(({ orderId, pages }) => pages.flatMap((page) => alarm(page, orderId))),
