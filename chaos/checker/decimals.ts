@@ -33,6 +33,15 @@ export function compare(a: Exact, b: Exact): number {
 
 export const isSame = (a: string, b: string) => compare(exact(a), exact(b)) === 0;
 
+/** One text for all that are equal. */
+export function canonical(text: string): string {
+  const { units, scale } = exact(text);
+  const digits = String(units).padStart(scale + 1, '0');
+  const whole = digits.slice(0, digits.length - scale);
+  const fraction = digits.slice(digits.length - scale).replace(/0+$/, '');
+  return scale === 0 || fraction === '' ? whole : `${whole}.${fraction}`;
+}
+
 /** At so many places, rounded up; of numbers that are not negative. */
 export function roundedUp({ units, scale }: Exact, places: number): Exact {
   if (scale <= places) return { units, scale };

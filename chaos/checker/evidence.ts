@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HistoryEntry } from '../evidence/history.ts';
 import {
@@ -29,6 +29,7 @@ import type {
   MetricsText,
   ObservationRow,
   OrderRow,
+  OwnerRow,
   PauseRow,
   SendRow,
 } from './rows.ts';
@@ -48,6 +49,7 @@ export interface Evidence {
   readonly inbox: readonly InboxRow[];
   readonly observations: readonly ObservationRow[];
   readonly pauses: readonly PauseRow[];
+  readonly owners: readonly OwnerRow[];
   readonly deadLetters: readonly DeadLetterRow[];
   readonly ledger: readonly Fact[];
   readonly requests: readonly Request[];
@@ -55,10 +57,12 @@ export interface Evidence {
   readonly otherRuns: readonly OtherRuns[];
   readonly metrics: readonly MetricsText[];
   readonly handles: readonly HandlesRow[];
+  /** When the guard found that a rate had jumped, and asked again; by the logs. */
+  readonly guardAlerts: readonly number[];
 }
 
 /** Tables of which nothing is read but whether they hold what they must not. */
-export const SWEPT = ['users', 'api_keys', 'conduit_accounts', 'account_owners', 'rate_baselines', 'provider_gate'];
+export const SWEPT = ['users', 'api_keys', 'conduit_accounts', 'rate_baselines', 'provider_gate'];
 
 /** Throws when a file or a field is missing: what was not written down proves nothing. */
 export function readEvidence(dir: string): Evidence {
@@ -78,6 +82,7 @@ export function readEvidence(dir: string): Evidence {
     inbox: lines('inbox', TABLES.inbox),
     observations: lines('rate_observations', TABLES.rate_observations),
     pauses: lines('pauses', TABLES.pauses),
+    owners: lines('account_owners', TABLES.account_owners),
     deadLetters: lines('dead_letters', DEAD_LETTER),
     ledger: lines<Fact>('ledger', FACT).map(withItsOrder),
     requests: lines('requests', REQUEST),
@@ -85,6 +90,7 @@ export function readEvidence(dir: string): Evidence {
     otherRuns: lines<OtherRuns>('other_runs', OTHER_RUNS).map(withWholeRuns),
     metrics: lines('metrics', METRICS),
     handles: lines('handles', HANDLES),
+    guardAlerts: alertsIn(dir, 'rate_suspect'),
   };
 }
 
@@ -93,6 +99,16 @@ function parsed(dir: string, name: string): unknown[] {
     .split('\n')
     .filter(Boolean)
     .map((line) => JSON.parse(line) as unknown);
+}
+
+function alertsIn(dir: string, alert: string): number[] {
+  const logs = join(dir, 'logs');
+  if (!existsSync(logs)) return [];
+  const lines = readdirSync(logs).flatMap((name) => readFileSync(join(logs, name), 'utf8').split('\n'));
+  return lines
+    .filter((line) => line.includes(`"alert":"${alert}"`))
+    .map((line) => Date.parse(/"time":"([^"]+)"/.exec(line)?.[1] ?? ''))
+    .filter((at) => !Number.isNaN(at));
 }
 
 function asEntry(line: unknown, index: number): HistoryEntry {

@@ -12,6 +12,7 @@ import type {
   MetricsText,
   ObservationRow,
   OrderRow,
+  OwnerRow,
   PauseRow,
   SendRow,
 } from './rows.ts';
@@ -35,6 +36,7 @@ const ORDER: Fields<OrderRow> = {
   idempotencyKey: 'text',
   sourceAccount: 'text',
   destinationAccount: 'text',
+  reason: 'text?',
   cancelRefusedAt: 'number?',
   createdAt: 'number',
   closedAt: 'number?',
@@ -87,6 +89,7 @@ const MESSAGE: Fields<MessageRow> = { topic: 'text', payload: 'object', publishe
 const INBOX: Fields<InboxRow> = { eventId: 'text', type: 'text', orderId: 'text?' };
 const OBSERVATION: Fields<ObservationRow> = { pair: 'text', observedAt: 'number' };
 const PAUSE: Fields<PauseRow> = { scope: 'text', reason: 'text' };
+const OWNER: Fields<OwnerRow> = { accountId: 'text', userId: 'text' };
 
 /** The tables of which laws read columns, by their names. */
 export const TABLES = {
@@ -99,6 +102,7 @@ export const TABLES = {
   inbox: INBOX,
   rate_observations: OBSERVATION,
   pauses: PAUSE,
+  account_owners: OWNER,
 } as const;
 
 export const DEAD_LETTER: Fields<DeadLetterRow> = { topic: 'text', reason: 'text?', data: 'text' };

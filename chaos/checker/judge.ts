@@ -13,6 +13,7 @@ import { judgeMessages } from './laws/messages.ts';
 import { judgeNoneLost } from './laws/none-lost.ts';
 import { judgeOnce } from './laws/once.ts';
 import { judgePaths } from './laws/paths.ts';
+import { judgeWatching } from './laws/quotes.ts';
 import { judgeRecovery } from './laws/recovery.ts';
 import { judgeReplay } from './laws/replay.ts';
 import { judgeRuns } from './laws/runs.ts';
@@ -39,6 +40,7 @@ const LAWS = [
   judgeIsolation,
   judgeReplay,
   judgeEffort,
+  judgeWatching,
   judgeRecovery,
   judgeSubstance,
   judgeSecrecy,

@@ -14,6 +14,7 @@ export interface OrderRow {
   readonly idempotencyKey: string;
   readonly sourceAccount: string;
   readonly destinationAccount: string;
+  readonly reason: string | null;
   readonly cancelRefusedAt: number | null;
   readonly createdAt: number;
   readonly closedAt: number | null;
@@ -84,6 +85,11 @@ export interface ObservationRow {
 export interface PauseRow {
   readonly scope: string;
   readonly reason: string;
+}
+/** Whose a wallet or virtual account is. */
+export interface OwnerRow {
+  readonly accountId: string;
+  readonly userId: string;
 }
 /** A message that was put aside, as it lay there at rest. */
 export interface DeadLetterRow {

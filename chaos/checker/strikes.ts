@@ -1,4 +1,4 @@
-import type { FaultNote } from '../evidence/history.ts';
+import type { FaultNote, SystemNote } from '../evidence/history.ts';
 import type { Evidence } from './evidence.ts';
 
 /**
@@ -17,12 +17,17 @@ export function strikesIn(history: Evidence['history']): FaultNote[] {
 
 /** How long after a freeze is over what it kept from happening may still be heard of. */
 const AFTER_A_FREEZE_MS = 10_000;
+/** Which process has which id: of those that run already, and of those that are started. */
+const RUNS = new Set(['process.runs', 'process.started']);
 
-/** Whether a worker was frozen at that time, or had just been. */
-export function isWorkerFrozenAt(history: Evidence['history'], at: number): boolean {
+/** Whether the process with this id was frozen at that time, or had just been. */
+export function isFrozenAt(history: Evidence['history'], pid: number, at: number): boolean {
+  const runs = history.findLast(
+    (entry) => entry.kind === 'system' && RUNS.has(entry.what) && entry.detail['pid'] === pid && entry.at <= at,
+  ) as SystemNote | undefined;
   return history.some((entry) => {
     if (entry.kind !== 'fault' || !entry.what.startsWith('freeze')) return false;
-    if (!String(entry.detail?.['process']).startsWith('worker')) return false;
+    if (runs === undefined || entry.detail?.['process'] !== runs.detail['name']) return false;
     const ms = Number(entry.detail?.['ms'] ?? 0);
     return at >= entry.at && at <= entry.at + ms + AFTER_A_FREEZE_MS;
   });

@@ -34,7 +34,11 @@ export interface Fact {
   readonly order?: HeldOrder;
   /** Who changed it. */
   readonly by?: string;
-  readonly options?: readonly { readonly id: string; readonly expiresAt: string }[];
+  readonly options?: readonly {
+    readonly id: string;
+    readonly expiresAt: string;
+    readonly priced: { readonly totalDebit: Money };
+  }[];
   readonly message?: { readonly id: string; readonly type: string };
   readonly deliveries?: readonly { readonly id: string }[];
   readonly deliveryId?: string;
@@ -66,6 +70,8 @@ export interface RunEvent {
   readonly workflowTaskFailedEventAttributes?: {
     readonly cause?: string;
     readonly failure?: { readonly message?: string };
+    /** `<pid>@<host>` of the worker. */
+    readonly identity?: string;
   };
   readonly workflowTaskTimedOutEventAttributes?: { readonly timeoutType?: string };
   readonly workflowExecutionCompletedEventAttributes?: {

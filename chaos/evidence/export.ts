@@ -43,7 +43,7 @@ export async function exportEvidence(system: System, dir: string, scope: Scope):
       await db`select * from ${db(table)} where ${db(column)} >= ${db.typed.instant(scope.since)}`,
     );
   }
-  for (const table of SWEPT) await writeLines(dir, table, await db`select * from ${db(table)}`);
+  for (const table of [...SWEPT, 'account_owners']) await writeLines(dir, table, await db`select * from ${db(table)}`);
   await writeLines(dir, 'dead_letters', await takeDeadLetters(system.env));
   await writeLines(dir, 'ledger', await simulator.ledger({ afterSeq: scope.afterSeq }));
   await writeLines(dir, 'requests', await simulator.requests({ sinceMs: scope.since }));

@@ -77,6 +77,18 @@ async function permitsOf({ system }: Stage, orders: readonly PlacedOrder[]) {
     group by order_id having bool_or(event = 'attempt_created') and bool_or(event = 'execute_permitted')`;
 }
 
+/** The sends that were permitted so shortly before the margin began that they were in flight with it. */
+async function permittedWithin({ system }: Stage, orders: readonly PlacedOrder[], marginMs: number) {
+  const ids = orders.map(({ orderId }) => orderId);
+  return system.db`
+    select 1 from conduit_sends s join orders o using (order_id)
+    where order_id = any(${ids}::uuid[])
+      and s.permitted_at > o.expires_at - ${marginMs + 1_000} * interval '1 millisecond'`;
+}
+
+/** How far from the expiry the cancels of one order come, at most. */
+const FROM_EXPIRY_MS = 100;
+const FENCES_APART_MS = 150;
 const GROUP = 20;
 const RECORDED_WITHIN_MS = 8_000;
 /** Of the cancels, as a share: the others were early or late, and still a contest. */
@@ -156,21 +168,26 @@ export const CONTEST_EXPERIMENTS: readonly Experiment[] = [
     load: NO_LOAD,
     moveMarket: stays,
     async run(stage) {
-      const { random, note } = stage;
+      const { random, note, struck } = stage;
       const expiry = Date.now() + 14_000;
       const orders = await stage.place(waiting(stage, 20, (index) => expiry + index * 40));
       await Promise.all(
         orders.map(async ({ orderId, calls, plan }) => {
-          await sleep(Date.parse(plan.body.expires_at) - Date.now() - 30);
+          const aim = Date.parse(plan.body.expires_at) + random.between(-FROM_EXPIRY_MS, FROM_EXPIRY_MS);
+          await sleep(aim - Date.now());
           await Promise.all(
             Array.from({ length: 10 }, async () => {
-              await sleep(random.between(0, 60));
+              await sleep(random.between(0, 20));
               await untilAnswered(random, () => calls.cancel(orderId));
             }),
           );
           note('ten cancels at the expiry', { orderId });
         }),
       );
+      const ends = await stage.system.db<{ status: string }[]>`
+        select distinct status from orders where order_id = any(${orders.map(({ orderId }) => orderId)}::uuid[])`;
+      const won = ends.map(({ status }) => status);
+      struck(won.includes('cancelled') && won.includes('expired'), `there was no contest: all were ${won.join(', ')}`);
     },
   },
   {
@@ -181,20 +198,23 @@ export const CONTEST_EXPERIMENTS: readonly Experiment[] = [
     load: NO_LOAD,
     moveMarket: stays,
     async run(stage) {
-      const { system, market, random, note, during } = stage;
+      const { system, market, random, note, during, struck } = stage;
       const sendMarginMs = 1_000 * Number(system.settings['SEND_MARGIN_SECONDS']);
       const crossing = Date.now() + 16_000;
       const workers = ['worker1', 'worker2'] as const;
-      // Some expire at the crossing itself, some when the margin before their expiry begins there.
-      await stage.place([
-        ...waiting(stage, 15, () => crossing + random.between(0, 50)),
-        ...waiting(stage, 15, () => crossing + sendMarginMs + random.between(0, 1_500)),
-      ]);
+      // Some expire at the crossing itself; for others the margin before their expiry begins while they look and send.
+      await stage.place(waiting(stage, 15, () => crossing + random.between(0, 50)));
+      const contested = await stage.place(
+        waiting(stage, 45, (index) => crossing + sendMarginMs + index * FENCES_APART_MS),
+      );
       await sleep(Math.max(0, crossing - Date.now()));
       await market.cross();
       note('crossing at the expiry');
       await sleep(3_000);
+      await sleep(45 * FENCES_APART_MS);
       await market.away();
+      const [close] = await permittedWithin(stage, contested, sendMarginMs);
+      struck(close !== undefined, 'nothing was permitted within a second of the margin');
       const expiry = Date.now() + 12_000;
       await stage.place(waiting(stage, 15, () => expiry + random.between(0, 50)));
       await during(

@@ -18,10 +18,13 @@ export const MARKET_EXPERIMENTS: readonly Experiment[] = [
       await wait(1_500);
       await market.cross();
     },
-    async run({ windowMs, sleep, note }) {
-      note('flapping');
-      await sleep(windowMs);
-    },
+    run: ({ windowMs, during }) =>
+      during(
+        'flapping',
+        windowMs,
+        () => {},
+        () => {},
+      ),
   },
   {
     id: 'F28',

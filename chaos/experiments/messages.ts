@@ -79,17 +79,22 @@ export const MESSAGE_EXPERIMENTS: readonly Experiment[] = [
     id: 'F16',
     title: 'every message comes one to five times, shuffled and late',
     atRisk: ['I1', 'I8'],
-    async run({ system, timeScale, windowMs, sleep, note, diceOf }) {
+    async run({ system, timeScale, windowMs, during, diceOf }) {
       for (const name of BRIDGES)
         system.configure(name, {
           CHAOS_SHUFFLE_MS: String(30_000 / timeScale),
           CHAOS_SEED: String(diceOf(name).between(0, 2 ** 31)),
         });
       await restartAll(system, BRIDGES);
-      note('messages are shuffled');
-      await sleep(windowMs + 4_000);
-      for (const name of BRIDGES) system.configure(name);
-      await restartAll(system, BRIDGES);
+      await during(
+        'messages are shuffled',
+        windowMs + 4_000,
+        () => {},
+        async () => {
+          for (const name of BRIDGES) system.configure(name);
+          await restartAll(system, BRIDGES);
+        },
+      );
     },
   },
   {

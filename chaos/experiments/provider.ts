@@ -63,6 +63,9 @@ export async function disarm(stage: Stage, atLeast = STRUCK_AT_LEAST): Promise<r
   return rules;
 }
 
+/** Of the target: less than two basis points. */
+const HAIR = 0.0002;
+
 /** Kills whichever worker has an unresolved send, before it can look. */
 function killAfterSends(stage: Stage, times: number): void {
   const fits = ({ about }: Passing) => about['outcome'] === 'unknown';
@@ -134,6 +137,7 @@ export const PROVIDER_EXPERIMENTS: readonly Experiment[] = [
     id: 'F24',
     title: 'quotes are slow and short-lived: options expire between check and use',
     atRisk: ['I3', 'I4'],
+    load: { kinds: { at_once: 40 } },
     async run(stage) {
       const { simulator } = stage.system;
       const afterSeq = await lastSeq(stage.system);
@@ -143,11 +147,16 @@ export const PROVIDER_EXPERIMENTS: readonly Experiment[] = [
           match: { operation: 'quotes.create', probability: 0.5, times: 'always' },
           action: { delay: { afterMs: [0, 20_000 / stage.timeScale] } },
         },
-        {
-          match: { operation: 'orders.create', probability: 0.8, times: 'always' },
-          // Some come too late for their option, and none later than the margin before the expiry allows for.
-          action: { delay: { arrivalMs: [0, 4_000] } },
-        },
+        // Many come too late for their option, and none later than the margin before the expiry allows for.
+        ...(
+          [
+            [3_000, 4_000],
+            [0, 3_000],
+          ] satisfies [number, number][]
+        ).map((arrivalMs) => ({
+          match: { operation: 'orders.create' as const, probability: 0.4, times: 'always' as const },
+          action: { delay: { arrivalMs } },
+        })),
       ]);
       await simulator.setKnobs({ quoteTtlMs: 300_000 });
       const answers = await simulator.ledger({ afterSeq, event: 'request.answered' });
@@ -173,15 +182,22 @@ export const PROVIDER_EXPERIMENTS: readonly Experiment[] = [
     id: 'F26',
     title: 'orders are locked worse than their option was quoted',
     atRisk: ['I3'],
-    run: async (stage) =>
-      void (await under(
-        stage,
-        // Far off, and by so little that only an exact comparison sees it.
-        [300, 30, 1].map((bps) => ({
-          match: { operation: 'orders.create', probability: 0.25, times: 'always' },
-          action: { worseLock: { bps } },
-        })),
-      )),
+    // Many have nothing to spare: to those the least is too much.
+    load: { kinds: { exact: 60 } },
+    async run(stage) {
+      // By so little that only an exact comparison sees it, and far off.
+      const rules = [1, 30, 300].map((bps) => ({
+        match: { operation: 'orders.create' as const, probability: 0.25, times: 'always' as const },
+        action: { worseLock: { bps } },
+      }));
+      await under(stage, rules);
+      const ids = stage.placed().map(({ orderId }) => orderId);
+      const missed = await stage.system.db`
+        select 1 from orders o join transactions t using (order_id)
+        where order_id = any(${ids}::uuid[]) and o.direction = '>=' and t.locked_recipient < o.target_rate * t.locked_debit
+          and t.locked_recipient >= o.target_rate * t.locked_debit * ${1 - HAIR}::numeric`;
+      stage.struck(missed.length > 0, 'no order was locked a hair under its target');
+    },
   },
   {
     id: 'F38',

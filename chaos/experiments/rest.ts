@@ -6,7 +6,7 @@ import type { System } from '../system/system.ts';
 import type { Stage } from './experiment.ts';
 
 /** What the design gives an order after its expiry or after the faults, and then some for the last writes. */
-const REST_AFTER_MS = 100_000;
+export const REST_AFTER_MS = 100_000;
 const POLL_MS = 500;
 /** Polls between two passes over the orphans that we ask for. */
 const ORPHANS_EVERY = 8;
@@ -82,35 +82,15 @@ export async function heal({ system }: Stage): Promise<void> {
   }
 }
 
-/**
- * How long after `healedAt` everything was ready again, with no message waiting, no order overdue and no send unresolved; null when that
- * did not come in time.
- */
-export async function untilRecovered(
-  system: System,
-  orderIds: readonly string[],
-  healedAt: number,
-): Promise<number | null> {
-  while (Date.now() < healedAt + REST_AFTER_MS) {
-    if ((await isReady(system)) && (await isDrained(system, orderIds))) return Date.now() - healedAt;
-    await sleep(POLL_MS);
+/** Webhooks that are still to come. One that comes after its order's end is to change nothing, which only who waits for it will see. */
+async function openDeliveries({ simulator }: System, afterSeq: number): Promise<number> {
+  const facts = await simulator.ledger({ afterSeq, event: ['webhook.emitted', 'delivery.ended'] });
+  const open = new Set<string>();
+  for (const fact of facts) {
+    if (fact.event === 'webhook.emitted') for (const { id } of fact.deliveries) open.add(id);
+    if (fact.event === 'delivery.ended') open.delete(fact.deliveryId);
   }
-  return null;
-}
-
-async function isReady({ fleet }: System): Promise<boolean> {
-  const unready = await Promise.all(PROCESSES.map((name) => fleet.unready(name)));
-  return unready.every((failed) => failed?.length === 0);
-}
-
-async function isDrained({ db }: System, orderIds: readonly string[]): Promise<boolean> {
-  const [row] = await db<{ waiting: number }[]>`
-    select (select count(*) from outbox where published_at is null and created_at < app_now() - interval '1 second')::int
-      + (select count(*) from orders where order_id = any(${orderIds as string[]}::uuid[]) and closed_at is null
-          and (expires_at < app_now() or status = 'accepted'))::int
-      + (select count(*) from transactions where order_id = any(${orderIds as string[]}::uuid[]) and unknown_since is not null
-          and closed_at is null)::int as waiting`;
-  return row?.waiting === 0;
+  return open.size;
 }
 
 async function openRuns({ client, call }: System['temporal']): Promise<number> {
@@ -123,12 +103,12 @@ async function lookAfterOrphans({ client, call }: System['temporal']): Promise<v
   await call(() => client.schedule.getHandle('orphans').trigger()).catch(() => {});
 }
 
-/** Waits until every order and its run have ended and no orphan is open; false when that did not come in time. */
+/** Waits until every order and its run have ended, no orphan is open and no webhook is under way; false when that did not come in time. */
 export async function untilRested(
-  { db, temporal }: System,
-  orderIds: readonly string[],
-  healedAt: number,
+  system: System,
+  { orderIds, afterSeq, healedAt }: { orderIds: readonly string[]; afterSeq: number; healedAt: number },
 ): Promise<boolean> {
+  const { db, temporal } = system;
   const ids = orderIds as string[];
   const [last] = await db<{ expiry: number | null }[]>`
     select max(expires_at) as expiry from orders where order_id = any(${ids}::uuid[])`;
@@ -141,7 +121,8 @@ export async function untilRested(
             and orphan_until is not null and orphan_closed_at is null)::int
         + (select count(*) from outbox where published_at is null)::int as open`;
     // Runs are told of their row's end, or find it: a worker that died holds a task of theirs for ten seconds.
-    if (row?.open === 0 && (await openRuns(temporal)) === 0) return true;
+    if (row?.open === 0 && (await openRuns(temporal)) === 0 && (await openDeliveries(system, afterSeq)) === 0)
+      return true;
     if (Date.now() > giveUpAt) return false;
     await sleep(POLL_MS);
   }

@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { seconds } from '../../stack/progress.ts';
 import { judge, outcomesIn, type Verdict } from '../checker/judge.ts';
 import type { Meta } from '../checker/witnesses.ts';
@@ -6,9 +7,11 @@ import { exportEvidence, writeMeta } from '../evidence/export.ts';
 import { type History, openHistory, type Turn } from '../evidence/history.ts';
 import { exportLogs, markLogs } from '../evidence/logs.ts';
 import { EXPIRES_IN_MS, type LoadShape, planOrders } from '../load/plan.ts';
+import { PROCESSES } from '../system/fleet.ts';
 import type { System } from '../system/system.ts';
 import type { Experiment, Stage } from './experiment.ts';
-import { asShipped, heal, keepUp, lastSeq, untilRecovered, untilRested } from './rest.ts';
+import { lastFaultIn, watchRecovery } from './recovery.ts';
+import { asShipped, heal, keepUp, lastSeq, REST_AFTER_MS, untilRested } from './rest.ts';
 import { createStage } from './stage.ts';
 
 export interface Result {
@@ -60,32 +63,21 @@ export async function runExperiments(
   system.listen((what, detail) => history.add({ kind: 'system', at: Date.now(), what, detail }));
   const beganAt = Date.now();
   const afterSeq = await lastSeq(system);
-  const logMark = markLogs(system.fleet.logFiles);
-  const turn = (what: Turn['what'], experiment = experiments.map(({ id }) => id).join('+'), detail = {}) =>
+  const logMark = markLogs(logsOf(system));
+  const turn: NoteTurn = (what, experiment = experiments.map(({ id }) => id).join('+'), detail = {}) =>
     history.add({ kind: 'turn', experiment, at: Date.now(), what, detail });
-  const stages: Stage[] = [];
-  for (const experiment of experiments) {
-    const stage = await act(system, experiment, history, options);
-    stages.push(stage);
-    if (experiment === experiments.at(-1)) break;
-    await keepUp(stage);
-    turn('ended', experiment.id);
-  }
-  const [last] = stages.slice(-1);
-  if (!last) return [];
-  await heal(last);
-  const healedAt = Date.now();
-  turn('healed');
+  // Whoever is noted as frozen or killed is known to others by its id.
+  for (const name of PROCESSES)
+    history.add({ kind: 'system', at: beganAt, what: 'process.runs', detail: { name, pid: system.fleet.pidOf(name) } });
+  const { stages, healedAt, recoveryMs } = await actAll(system, experiments, history, options, turn);
   const accepted = acceptedIn(history);
   const orderIds = await placedSince(system, beganAt);
-  const recoveryMs = await untilRecovered(system, orderIds, healedAt);
-  if (recoveryMs !== null) turn('recovered', undefined, { recoveryMs });
-  const rested = await untilRested(system, orderIds, healedAt);
+  const rested = await untilRested(system, { orderIds, afterSeq, healedAt });
   turn(rested ? 'rested' : 'gave_up');
   if (rested) for (const stage of stages) await repeatAtRest(stage);
 
   await exportEvidence(system, dir, { orderIds, since: beganAt, afterSeq });
-  await exportLogs(dir, system.fleet.logFiles, logMark);
+  await exportLogs(dir, logsOf(system), logMark);
   const experimentsRun = experiments.map(({ id }) => id);
   await writeMeta(
     dir,
@@ -114,6 +106,12 @@ export async function runExperiments(
   }));
 }
 
+/** Those of our processes, and of the services that see what we send them. */
+function logsOf({ fleet, services, logDir }: System): string[] {
+  const ours = services.list.map(({ name }) => name).filter((name) => name !== 'simulator');
+  return [...fleet.logFiles, ...ours.map((name) => join(logDir, `${name}.log`))];
+}
+
 /** The result of an experiment that could not be carried through: nothing was shown by it, which is no success. */
 export function brokenOff({ id, title }: Experiment, { seed, dir }: RunOptions, error: unknown): Result {
   const text = `the experiment broke off: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
@@ -132,6 +130,37 @@ export function brokenOff({ id, title }: Experiment, { seed, dir }: RunOptions, 
     rested: false,
     seconds: 0,
   };
+}
+
+type NoteTurn = (what: Turn['what'], experiment?: string, detail?: Readonly<Record<string, unknown>>) => void;
+
+/** One after another, and then all is healed; with what that took. */
+async function actAll(
+  system: System,
+  experiments: readonly Experiment[],
+  history: History,
+  options: RunOptions,
+  turn: NoteTurn,
+): Promise<{ stages: readonly Stage[]; healedAt: number; recoveryMs: number | null }> {
+  const stages: Stage[] = [];
+  const watch = watchRecovery(system, Date.now());
+  try {
+    for (const experiment of experiments) {
+      const stage = await act(system, experiment, history, options);
+      stages.push(stage);
+      if (experiment !== experiments.at(-1)) {
+        await keepUp(stage);
+        turn('ended', experiment.id);
+      } else await heal(stage);
+    }
+    const healedAt = Date.now();
+    turn('healed');
+    const recoveryMs = await watch.recovered(lastFaultIn(history), healedAt + REST_AFTER_MS);
+    if (recoveryMs !== null) turn('recovered', undefined, { recoveryMs });
+    return { stages, healedAt, recoveryMs };
+  } finally {
+    await watch.end();
+  }
 }
 
 /** Load, market and faults of one experiment, until all three are done. */

@@ -83,10 +83,11 @@ export function createFleet({ envOf, metricsPorts, logDir, tell }: FleetOptions)
     frozen.delete(name);
     tell('started', name, { pid: child.pid });
     void child.exited.then(async (exit) => {
-      tell('ended', name, { pid: child.pid, ...exit });
+      const isWanted = () => wanted.has(name) && children.get(name) === child;
+      tell('ended', name, { pid: child.pid, ...exit, isAsked: !isWanted() });
       await sleep(RESTART_MS);
-      if (wanted.has(name) && children.get(name) === child)
-        await start(name).catch((error: unknown) => tell('ended', name, { error: String(error) }));
+      if (isWanted())
+        await start(name).catch((error: unknown) => tell('ended', name, { error: String(error), isAsked: false }));
     });
   }
 

@@ -85,7 +85,7 @@ function settingsFor(timeScale: number): Record<string, string> {
     RATE_REFRESH_SECONDS: timeScale === 1 ? '60' : String(Math.max(1, Math.round(10 / timeScale))),
     SEND_MARGIN_SECONDS: String(Math.ceil(2 + httpDeadlineS + 3)),
     MIN_EXPIRY_SECONDS: timeScale === 1 ? '120' : '10',
-    CONDUIT_CALLS_PER_SECOND: timeScale === 1 ? '20' : '50',
+    CONDUIT_CALLS_PER_SECOND: timeScale === 1 ? '10' : '50',
     ORPHAN_WATCH_SECONDS: '150',
     TEMPORAL_METRICS_PORT: '0',
     LOG_LEVEL: 'info',

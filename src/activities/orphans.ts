@@ -96,7 +96,7 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'listDueOrphan
     const isAudit = attempt.orphanClosedAt !== null;
     if (found.kind === 'absent') {
       if (!isAudit && begunAt < (attempt.orphanUntil ?? 0)) return 'open';
-      await closeOrphan(db, order.id, attempt.attempt);
+      await closeOrphan(db, attempt);
       return 'ended';
     }
     if (found.kind === 'ambiguous') {
@@ -106,7 +106,7 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'listDueOrphan
       }
       // None at all: it is another organisation's, which cannot be asked from here.
       const areEnded = found.orders.length > 0 && found.orders.every(({ order: twin }) => twin.status !== 'pending');
-      if (areEnded) await closeOrphan(db, order.id, attempt.attempt);
+      if (areEnded) await closeOrphan(db, attempt);
       return areEnded ? 'ended' : 'open';
     }
     if (found.kind !== 'found') return 'open';
@@ -117,7 +117,7 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'listDueOrphan
       return 'open';
     }
     if (theirs.status === 'pending' || (theirs.status === 'failed' && linked === 'open')) return 'open';
-    await closeOrphan(db, order.id, attempt.attempt);
+    await closeOrphan(db, attempt);
     return 'ended';
   }
 

@@ -19,11 +19,15 @@ export async function dueOrphans(db: Database, limit: number, auditAfterMs: numb
     order by next_lookup_at limit ${limit}`;
 }
 
-/** The orphan's story has ended. */
-export async function closeOrphan(db: Database, orderId: string, attempt: number): Promise<void> {
+/** The orphan's story has ended; of one that was read as closed this was the audit. */
+export async function closeOrphan(
+  db: Database,
+  { orderId, attempt, orphanClosedAt }: Pick<AttemptRow, 'orderId' | 'attempt' | 'orphanClosedAt'>,
+): Promise<void> {
+  const isAudit = orphanClosedAt !== null;
   await db`
     update transactions set orphan_closed_at = coalesce(orphan_closed_at, app_now()),
-      orphan_audited_at = case when orphan_closed_at is not null then app_now() end
+      orphan_audited_at = case when ${isAudit} then app_now() end
     where order_id = ${orderId} and attempt = ${attempt}`;
 }
 

@@ -151,7 +151,8 @@ async function storeEnd(
     update transactions set
       end_kind = ${order.status}, end_code = ${order.status === 'failed' ? order.failureCode : order.cancellationReason},
       -- "None" after "open" is a read that lags.
-      end_linked = case when end_linked = 'open' and ${linked} = 'none' then 'open' else ${order.status === 'failed' ? linked : null} end, -- To the millisecond, as everybody who compares it reads it.
+      end_linked = case when end_linked = 'open' and ${linked} = 'none' then 'open' else ${order.status === 'failed' ? linked : null} end,
+      -- To the millisecond, as everybody who compares it reads it.
       end_first_read_at = coalesce(end_first_read_at, date_trunc('milliseconds', app_now())),
       conduit_transaction_id = coalesce(${order.linkedTransactionIds[0] ?? null}, conduit_transaction_id),
       settled_debit = ${isSettled ? (lock.amounts?.debit ?? null) : null},

@@ -1,4 +1,4 @@
-// I7: our rows and the provider's ledger tell one story of every order, in both directions.
+// I7: our rows and the provider's ledger tell one story of every order, in both directions; I1: there is none besides.
 import { isSame } from '../decimals.ts';
 import { type Evidence, groupBy, isRefused, isTerminal, orderOf } from '../evidence.ts';
 import type { AttemptRow, SendRow } from '../rows.ts';
@@ -16,6 +16,7 @@ export function judgeAgreement(evidence: Evidence): Violation[] {
   );
   const twinned = new Set(ours.filter(({ twinOf }) => twinOf !== undefined).map(({ reference }) => reference));
   return [
+    ...judgeReferences(evidence),
     ...[...strangers].map((orderId) => broken('I7', orderId, 'the provider knows an order of ours that has no row')),
     ...[...stories.values()].flatMap((story) => judgeStory(story, attempts, twinned)),
     ...attempts.flatMap((attempt) => judgeAttempt(attempt, stories.get(attempt.conduitOrderId ?? ''))),
@@ -23,6 +24,19 @@ export function judgeAgreement(evidence: Evidence): Violation[] {
     ...judgeLive(evidence),
     ...judgeSends(evidence, ours),
   ];
+}
+
+/** What asks for money to be moved, or moves it. */
+const MOVES = new Set(['order.created', 'order.claimed', 'order.succeeded', 'transaction.completed']);
+
+/** Under a name that is no attempt's a transfer would be seen by no other law. */
+function judgeReferences({ ledger }: Evidence): Violation[] {
+  return ledger
+    .filter(({ event, operation }) => (event === 'request.received' ? operation === 'orders.create' : MOVES.has(event)))
+    .filter(({ reference }) => orderOf(reference) === null)
+    .map(({ event, reference }) =>
+      broken('I1', null, `${event} under ${reference ?? 'no reference'}: that is no attempt`),
+    );
 }
 
 /** From the ledger: each order that the provider made for us is an attempt of ours, and has ended as we say. */

@@ -1,4 +1,4 @@
-// I10: a stranger is told nothing and moves nothing.
+// I10: a stranger is told nothing and moves nothing, and nobody's order moves another's money.
 import { type Evidence, groupBy } from '../evidence.ts';
 import { operationsOf } from '../told.ts';
 import { broken, type Violation } from '../verdict.ts';
@@ -12,6 +12,7 @@ export function judgeIsolation(evidence: Evidence): Violation[] {
     ),
   );
   const events = groupBy(evidence.events, ({ orderId }) => orderId);
+  const holders = new Map(evidence.owners.map(({ accountId, userId }) => [accountId, userId]));
   return [
     ...calls.flatMap(({ operation, orderId, userId, status }) => {
       const owner = owners.get(orderId ?? '');
@@ -19,6 +20,11 @@ export function judgeIsolation(evidence: Evidence): Violation[] {
       const isTold = owner !== undefined && owner !== userId && status !== null && status < 500 && status !== 404;
       return isTold ? [broken('I10', orderId, `${operation} of another user was answered ${status}`)] : [];
     }),
+    ...evidence.orders.flatMap(({ orderId, userId, sourceAccount, destinationAccount }) =>
+      [sourceAccount, destinationAccount]
+        .filter((account) => holders.get(account) !== userId)
+        .map((account) => broken('I10', orderId, `it is bound to ${account.slice(0, 8)}…, which is not its user's`)),
+    ),
     ...evidence.orders
       .filter(({ orderId }) => !askedToCancel.has(orderId))
       .filter(({ orderId }) => events.get(orderId)?.some((it) => it.status === 'cancelled' && it.actor === 'api'))

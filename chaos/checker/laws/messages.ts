@@ -71,17 +71,14 @@ function judgeDeadLetters({ deadLetters, history, orders }: Evidence): Violation
 const BEGINNINGS = new Set(['order.created', 'transaction.created', 'transaction.processing']);
 
 /** An event in the inbox is one that the provider sent, and its order's run is told of it once. */
-function judgeInbox({ orders, inbox, outbox, ledger }: Evidence): Violation[] {
-  // A delivery may come long after its event, when the experiment that it belongs to has been judged.
-  const known = new Set(orders.map(({ orderId }) => orderId));
-  const ours = inbox.filter(({ orderId }) => orderId === null || known.has(orderId));
+function judgeInbox({ inbox, outbox, ledger }: Evidence): Violation[] {
   const wakings = groupBy(
     outbox.filter(({ topic }) => topic === 'conduit-events'),
     ({ payload }) => payload.event_id ?? null,
   );
   const emitted = new Set(ledger.map(({ message }) => message?.id));
   const madeUp = madeUpTypes(ledger);
-  return ours.flatMap((row) => [
+  return inbox.flatMap((row) => [
     ...(isGenuine(row, emitted, madeUp)
       ? []
       : [broken('I15', row.orderId, `a ${row.type} was believed that nobody sent`)]),

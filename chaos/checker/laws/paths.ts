@@ -27,7 +27,7 @@ export function judgePaths(evidence: Evidence): Violation[] {
 }
 
 /** Numbered from 1 without a gap, and what follows from the last one is the row. */
-function judgeNumbers({ orderId, version, status }: OrderRow, path: readonly EventRow[]): Violation[] {
+function judgeNumbers({ orderId, version, status, reason }: OrderRow, path: readonly EventRow[]): Violation[] {
   const violations: Violation[] = [];
   const numbers = path.map(({ number }) => number);
   const last = path.at(-1);
@@ -37,6 +37,8 @@ function judgeNumbers({ orderId, version, status }: OrderRow, path: readonly Eve
     violations.push(
       broken('I11', orderId, `its events end at ${last?.number} ${last?.status}, its row is at ${version} ${status}`),
     );
+  else if (last.reason !== reason)
+    violations.push(broken('I11', orderId, `its events end for ${last.reason}, its row says ${reason}`));
   return violations;
 }
 

@@ -1,6 +1,7 @@
-// I14: ready again in time, at rest, and with nothing left open.
+// I14: ready again in time, at rest, with nothing left open, and no process ended but by us.
 import type { Evidence } from '../evidence.ts';
 import type { HandlesRow, MetricsText } from '../rows.ts';
+import { strikesIn } from '../strikes.ts';
 import { broken, type Violation } from '../verdict.ts';
 
 /** After the faults the backlog is gone within this. */
@@ -19,11 +20,34 @@ export function judgeRecovery(evidence: Evidence): Violation[] {
   const { meta } = evidence;
   const violations: Violation[] = [];
   if (meta.recoveryMs === null || meta.recoveryMs > RECOVERY_MS)
-    violations.push(
-      broken('I14', null, `not recovered ${meta.recoveryMs ?? RECOVERY_MS} ms after the last fault was healed`),
-    );
+    violations.push(broken('I14', null, `not recovered ${meta.recoveryMs ?? RECOVERY_MS} ms after the last fault`));
   if (!meta.rested) violations.push(broken('I14', null, 'the system did not come to rest'));
-  return [...violations, ...evidence.handles.flatMap(judgeOpen), ...evidence.metrics.flatMap(judgeHandles)];
+  return [
+    ...violations,
+    ...judgeEnds(evidence),
+    ...evidence.handles.flatMap(judgeOpen),
+    ...evidence.metrics.flatMap(judgeHandles),
+  ];
+}
+
+/** A process that does not find what it needs to begin ends, and is started again. It finds out within this. */
+const BEGINS_WITHIN_MS = 60_000;
+
+/** Whatever befalls what they stand on, processes that have begun stay up: one that ends by itself has a defect. */
+function judgeEnds({ history }: Evidence): Violation[] {
+  const strikes = strikesIn(history);
+  const startedAt = new Map<unknown, number>();
+  return history.flatMap((entry) => {
+    if (entry.kind !== 'system') return [];
+    const { at, what, detail } = entry;
+    if (what === 'process.started') startedAt.set(detail['pid'], at);
+    if (what !== 'process.ended' || detail['isAsked'] === true) return [];
+    const beganAt = startedAt.get(detail['pid']) ?? Number.NEGATIVE_INFINITY;
+    const wasStruck = strikes.some((strike) => strike.at > beganAt - BEGINS_WITHIN_MS && strike.at <= at);
+    if (at - beganAt < BEGINS_WITHIN_MS && wasStruck) return [];
+    const { name, code, signal, error } = detail as Readonly<Record<string, string | number | null | undefined>>;
+    return [broken('I14', null, `${name} ended by itself: ${error ?? signal ?? `code ${code}`}`)];
+  });
 }
 
 function judgeOpen({ name, openFiles, sessions }: HandlesRow): Violation[] {

@@ -1,6 +1,6 @@
 // I12: no run met a history that its code could not follow, nor threw where it may not.
 import type { Evidence } from '../evidence.ts';
-import { isWorkerFrozenAt } from '../strikes.ts';
+import { isFrozenAt } from '../strikes.ts';
 import { broken, type Violation } from '../verdict.ts';
 import type { Run, RunEvent } from '../witnesses.ts';
 
@@ -41,11 +41,11 @@ export function judgeReplay({ runs, otherRuns, history, meta }: Evidence): Viola
 function causeIn({ events }: Run, history: Evidence['history'], releases: readonly Release[]): string | null {
   for (const [index, event] of events.entries()) {
     if (event.eventType !== TASK_FAILED) continue;
-    const { cause = '', failure } = event.workflowTaskFailedEventAttributes ?? {};
+    const { cause = '', failure, identity = '' } = event.workflowTaskFailedEventAttributes ?? {};
     if (OVERTAKEN.some((it) => cause.endsWith(`_${it}`))) continue;
     const at = Date.parse(event.eventTime);
     const message = failure?.message ?? '';
-    if (HELD_TOO_LONG.test(message) && isWorkerFrozenAt(history, at)) continue;
+    if (HELD_TOO_LONG.test(message) && isFrozenAt(history, Number.parseInt(identity, 10), at)) continue;
     if (rememberedATimer(message, events, index)) continue;
     if (cause.endsWith(NON_DETERMINISTIC) && releases.some((release) => isOf(release, at, events))) continue;
     return `${cause}: ${message}`;

@@ -1,10 +1,10 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
 import type { ConduitClient } from '../../../src/clients/conduit/client.ts';
 import { cancelOrder } from '../../../src/db/cancel.ts';
 import { inTransaction } from '../../../src/db/client.ts';
 import { findOrder } from '../../../src/db/orders.ts';
 import { addPause, type PauseScope } from '../../../src/db/pauses.ts';
+import { waitUntil } from '../../../stack/wait.ts';
 import { TIMING } from '../db/support.ts';
 import { type Lab, openLab } from './lab.ts';
 
@@ -51,13 +51,36 @@ test('an absent counts from when it was asked for, not from when it was answered
     ...real,
     async findOrders(reference) {
       const reply = await real.findOrders(reference);
-      await sleep(400);
+      await waitUntil(hasEnded, { deadlineMs: 5_000, everyMs: 20, orElse: 'the watch did not end' });
       return reply;
     },
   }));
-  await watchFor(orderId, 200);
+  const hasEnded = async () =>
+    (await lab.db`select 1 from transactions where order_id = ${orderId} and orphan_until < app_now()`).length > 0;
+  await watchFor(orderId, 500);
   expect(await slow.followOrphan({ orderId, attempt: 1 })).toEqual({ result: 'open', code: 'absent' });
   expect(await isClosed(orderId)).toBe(false);
+});
+
+test('two that find an orphan ended at once have closed it, and not audited what they closed', async () => {
+  const orderId = await orphanThatNeverWas();
+  await watchFor(orderId, -1);
+  const follow = (activities: typeof lab.activities) => activities.followOrphan({ orderId, attempt: 1 });
+  // The first is overtaken by the second while it asks.
+  const overtaken = lab.activitiesWith((real) => ({
+    ...real,
+    async findOrders(reference) {
+      expect(await follow(lab.activities)).toEqual({ result: 'ended', code: 'absent' });
+      return real.findOrders(reference);
+    },
+  }));
+  expect(await follow(overtaken)).toEqual({ result: 'ended', code: 'absent' });
+  const auditedAt = async () =>
+    (await lab.db`select orphan_audited_at from transactions where order_id = ${orderId}`)[0]?.['orphanAuditedAt'];
+  expect(await isClosed(orderId)).toBe(true);
+  expect(await auditedAt()).toBeNull();
+  expect(await follow(lab.activities)).toEqual({ result: 'ended', code: 'absent' });
+  expect(await auditedAt()).not.toBeNull();
 });
 
 async function pause(scope: PauseScope, healsByProbe: boolean): Promise<void> {

@@ -50,6 +50,15 @@ test('amount, accounts and key of an order are for good', async () => {
   }
 });
 
+test.each(['sourceAccount', 'destinationAccount'] as const)(
+  "another user's %s is no account of an order",
+  async (side) => {
+    const { db } = test_;
+    const stranger = await insertTestOrder(db, Date.now());
+    await expect(insertTestOrder(db, Date.now(), { [side]: stranger[side] })).rejects.toMatchObject({ code: '23503' });
+  },
+);
+
 test('NaN, infinity, zero and negative numbers are no money and no rate', async () => {
   for (const amount of ['NaN', 'Infinity', '0', '-1']) {
     await expect(insertTestOrder(test_.db, Date.now(), { amount })).rejects.toMatchObject({ code: '23514' });

@@ -209,6 +209,8 @@ const ONE_ORDER: readonly Case[] = [
     },
     /^I10 expired: its user is not the one that it was placed with$/,
     /^I10 expired: create of another user was answered 201$/,
+    /^I10 expired: it is bound to vac_from…, which is not its user's$/,
+    /^I10 expired: it is bound to vac_to…, which is not its user's$/,
   ],
 ];
 

@@ -21,7 +21,31 @@ function failInPart(folder: Folder): void {
   });
 }
 
+/** A story that is whole but for its name at the provider, told once more under another. */
+function retellAs(folder: Folder, reference: string | undefined): void {
+  const facts = folder.ledger.filter((it) => it.reference === `${EXECUTED}:g1`);
+  for (const { reference: _, ...fact } of facts) {
+    const order = fact.order && { ...fact.order, id: 'ord_stray' };
+    folder.ledger.push({
+      ...fact,
+      seq: folder.ledger.length + 1,
+      orderId: 'ord_stray',
+      ...(order ? { order } : {}),
+      ...(reference === undefined ? {} : { reference }),
+    });
+  }
+}
+
 const WITH_THE_PROVIDER: readonly Case[] = [
+  ...([`stray-${EXECUTED}:g1`, `${EXECUTED}:1`, undefined] as const).map(
+    (reference): Case => [
+      `money is moved under ${reference ?? 'no name at all'}`,
+      (folder) => retellAs(folder, reference),
+      ...['request.received', 'order.created', 'order.claimed', 'order.succeeded'].map(
+        (event) => new RegExp(`^I1 -: ${event} under ${reference ?? 'no reference'}: that is no attempt$`),
+      ),
+    ],
+  ),
   [
     'the provider knows an order of ours that has no row',
     (folder) => {

@@ -118,6 +118,8 @@ describe('what a view shows', () => {
         },
         /^I10 expired: its user is not the one that it was placed with$/,
         new RegExp(`^I10 executed: read of it was answered with ${EXPIRED}$`),
+        /^I10 expired: it is bound to vac_from…, which is not its user's$/,
+        /^I10 expired: it is bound to vac_to…, which is not its user's$/,
       ],
     ],
     answeredFolder,

@@ -84,7 +84,9 @@ export function addAttempt(folder: Folder, { orderId, direction, steps }: Story,
 
   record(950, {
     event: 'quote.created',
-    options: [{ id: `qop_${id}`, expiresAt: new Date(at(31_000)).toISOString() }],
+    options: [
+      { id: `qop_${id}`, expiresAt: new Date(at(31_000)).toISOString(), priced: { totalDebit: order.totalDebit } },
+    ],
   });
   folder.requests.push({ atMs: at(950), operation: 'quotes.create', pair: 'USD-EUR', status: 201 });
   send('create', 1_050);

@@ -1,11 +1,33 @@
 // I14: how the system recovered, and whether anything was shown; I1: what people were called for.
 import { describe } from '@jest/globals';
+import type { HistoryEntry } from '../../../chaos/evidence/history.ts';
 import { BEGAN_AT, EXECUTED } from './clean-folder.ts';
 import { callOf, change, factOf, heldBy } from './facts.ts';
 import { drop, type Folder, the } from './folder.ts';
 import { each } from './spoiled.ts';
 
 const HEALED_AT = BEGAN_AT + 40_000;
+
+const API = { name: 'api', pid: 77 };
+const started = (afterMs: number): HistoryEntry => ({
+  kind: 'system',
+  at: BEGAN_AT + afterMs,
+  what: 'process.started',
+  detail: API,
+});
+const ended = (afterMs: number, isAsked = false): HistoryEntry => ({
+  kind: 'system',
+  at: BEGAN_AT + afterMs,
+  what: 'process.ended',
+  detail: { ...API, code: 1, signal: null, isAsked },
+});
+const strike = (afterMs: number): HistoryEntry => ({
+  kind: 'fault',
+  experiment: 'F12',
+  at: BEGAN_AT + afterMs,
+  what: 'Redis is down',
+  phase: 'begin',
+});
 
 describe('I14: recovery', () => {
   each([
@@ -14,7 +36,7 @@ describe('I14: recovery', () => {
       (folder) => {
         folder.meta.recoveryMs = 90_001;
       },
-      /^I14 -: not recovered 90001 ms after the last fault was healed$/,
+      /^I14 -: not recovered 90001 ms after the last fault$/,
     ],
     [
       'recovered in the last moment',
@@ -27,7 +49,7 @@ describe('I14: recovery', () => {
       (folder) => {
         folder.meta.recoveryMs = null;
       },
-      /^I14 -: not recovered 90000 ms after the last fault was healed$/,
+      /^I14 -: not recovered 90000 ms after the last fault$/,
     ],
     [
       'not at rest',
@@ -36,6 +58,26 @@ describe('I14: recovery', () => {
       },
       /^I14 -: the system did not come to rest$/,
     ],
+    [
+      'a process that has long been up ends by itself, whatever was broken',
+      (folder) => folder.history.push(strike(10_000), started(-50_001), ended(10_000)),
+      /^I14 -: api ended by itself: code 1$/,
+    ],
+    [
+      'a process that was up before ends by itself',
+      (folder) => folder.history.push(strike(10_000), ended(10_000)),
+      /^I14 -: api ended by itself: code 1$/,
+    ],
+    [
+      'a process does not begin while nothing is broken',
+      (folder) => folder.history.push(started(5_000), ended(10_000), strike(10_001)),
+      /^I14 -: api ended by itself: code 1$/,
+    ],
+    [
+      'a process does not begin without what it needs',
+      (folder) => folder.history.push(strike(4_000), started(5_000), ended(10_000)),
+    ],
+    ['a process ends because it was told to', (folder) => folder.history.push(ended(10_000, true))],
     [
       'a process holds hundreds of files and handles',
       (folder) => {

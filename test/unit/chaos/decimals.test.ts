@@ -1,5 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
-import { compare, exact, isPlain, isSame, quotient, roundedUp, times } from '../../../chaos/checker/decimals.ts';
+import {
+  canonical,
+  compare,
+  exact,
+  isPlain,
+  isSame,
+  quotient,
+  roundedUp,
+  times,
+} from '../../../chaos/checker/decimals.ts';
 
 describe('decimals of the judge', () => {
   test.each([
@@ -12,6 +21,16 @@ describe('decimals of the judge', () => {
     expect(compare(exact(a), exact(b))).toBe(sign);
     expect(compare(exact(b), exact(a))).toBe(sign === 0 ? 0 : -sign);
     expect(isSame(a, b)).toBe(sign === 0);
+  });
+
+  test.each([
+    ['100', '100'],
+    ['100.00', '100'],
+    ['20.50', '20.5'],
+    ['0.00010', '0.0001'],
+    ['0.07', '0.07'],
+  ])('%s is written %s', (text, due) => {
+    expect(canonical(text)).toBe(due);
   });
 
   test.each([

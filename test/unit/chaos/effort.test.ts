@@ -4,7 +4,8 @@ import { BEGAN_AT, EXECUTED } from './clean-folder.ts';
 import { type Folder, the } from './folder.ts';
 import { each } from './spoiled.ts';
 
-const quote = (atMs: number) => ({ atMs, operation: 'quotes.create', pair: 'USD-EUR', status: 201 });
+const QUOTES = 'quotes.create';
+const quote = (atMs: number) => ({ atMs, operation: QUOTES, pair: 'USD-EUR', status: 201 });
 const times = <T>(count: number, of: (index: number) => T) => Array.from({ length: count }, (_, index) => of(index));
 
 describe('I13: bounded effort', () => {
@@ -190,7 +191,84 @@ describe('I13: one quote an interval', () => {
       (folder) => {
         folder.requests.push(...times(100, (n) => quote(BEGAN_AT + 5_000 + n * 200)));
       },
-      /^I13 -: 133 quotes, 104 at most were due$/,
+      /^I13 -: 133 quotes, 52 at most were due$/,
+    ],
+    [
+      'the guard asks again where a rate jumped',
+      (folder) => {
+        folder.requests.push(...times(100, (n) => quote(BEGAN_AT + 5_000 + n * 200)));
+        alertOfGuard(folder, 100);
+      },
+    ],
+  ]);
+});
+
+/** So many quotes for an amount, which the provider has made. */
+const quoted = (folder: Folder, amount: string, count: number) =>
+  folder.ledger.push(
+    ...times(count, (n) => ({
+      seq: 500 + n,
+      at: new Date(BEGAN_AT + 5_000 + n).toISOString(),
+      event: 'quote.created',
+      options: [{ id: `qop_${n}`, expiresAt: '2026-01-01T00:01:00Z', priced: { totalDebit: { amount } } }],
+    })),
+  );
+
+const alertOfGuard = (folder: Folder, count: number) => {
+  const alert = { time: new Date(BEGAN_AT + 5_000).toISOString(), event: 'alert', alert: 'rate_suspect' };
+  folder.logs['worker1-2.log'] = `${JSON.stringify(alert)}\n`.repeat(count);
+};
+
+const armed = (folder: Folder, ...rules: object[]) =>
+  folder.ledger.push({
+    seq: 400,
+    at: new Date(BEGAN_AT).toISOString(),
+    event: 'control.used',
+    what: 'POST /_sim/faults',
+    with: rules,
+  });
+
+describe('I13: every quote has a reason', () => {
+  const TOO_MANY = /^I13 -: 33 quotes were for no look and no creation, 32 were due$/;
+  each([
+    ['as many as were observed, and two ticks that were not', (folder) => quoted(folder, '7', 32)],
+    ['one more', (folder) => quoted(folder, '7.00', 33), TOO_MANY],
+    [
+      "of an order's amount its looks, its creation and its end are reasons besides",
+      (folder) => {
+        // Twelve creates, eight looks, ends and refused cancels; three of the quotes are there already.
+        quoted(folder, '100', 32 + 12 + 8 - 3);
+      },
+    ],
+    ['and no more', (folder) => quoted(folder, '100', 33 + 12 + 8 - 3), TOO_MANY],
+    [
+      'the guard asks again, and says so',
+      (folder) => {
+        quoted(folder, '7', 33);
+        alertOfGuard(folder, 1);
+      },
+    ],
+    [
+      'who was struck may have asked in vain',
+      (folder) => {
+        quoted(folder, '7', 33);
+        folder.history.push({ kind: 'fault', experiment: 'F01', at: BEGAN_AT, what: 'kill', phase: 'once' });
+      },
+    ],
+    [
+      'a quote that was tampered with may be no observation',
+      (folder) => {
+        quoted(folder, '7', 33);
+        armed(folder, { match: { operation: ['orders.get'] } }, { match: { probability: 0.2 } });
+      },
+    ],
+    [
+      'rules that no quote can meet hide nothing',
+      (folder) => {
+        quoted(folder, '7', 33);
+        armed(folder, { match: { operation: ['orders.get'] } });
+      },
+      TOO_MANY,
     ],
   ]);
 });

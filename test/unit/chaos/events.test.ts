@@ -23,6 +23,13 @@ describe('I11: events', () => {
       /^I8 expired: read showed expired as version 7$/,
     ],
     [
+      'the last event has another reason than the row',
+      (folder) => {
+        the(folder.orders, (it) => it.orderId === EXPIRED).reason = 'rate_not_met';
+      },
+      /^I11 expired: its events end for null, its row says rate_not_met$/,
+    ],
+    [
       'a version was told to nobody',
       (folder) => folder.outbox.splice(folder.outbox.indexOf(messageOf(folder, 4)), 1),
       /^I11 executed: version 4 was told to nobody$/,
@@ -60,8 +67,10 @@ describe('I11: events', () => {
       /^I11 executed: webhook .*, order.succeeded, was passed on 2 times$/,
     ],
     [
-      'one of an order that was judged before is not looked at',
-      (folder) => folder.inbox.push({ eventId: 'evt_earlier', type: 'order.succeeded', orderId: UNKNOWN }),
+      'one of an order that nobody knows',
+      (folder) => folder.inbox.push({ eventId: 'evt_stray', type: 'order.succeeded', orderId: UNKNOWN }),
+      /^I15 -: a order.succeeded was believed that nobody sent$/,
+      /^I11 -: webhook evt_stray, order.succeeded, was passed on 0 times$/,
     ],
     [
       'a webhook was acknowledged and is not kept',

@@ -13,6 +13,7 @@ import type {
   MetricsText,
   ObservationRow,
   OrderRow,
+  OwnerRow,
   PauseRow,
   SendRow,
 } from '../../../chaos/checker/rows.ts';
@@ -38,7 +39,7 @@ export interface Folder {
   readonly users: object[];
   readonly api_keys: object[];
   readonly conduit_accounts: object[];
-  readonly account_owners: object[];
+  readonly account_owners: Open<OwnerRow>[];
   readonly rate_baselines: object[];
   readonly provider_gate: object[];
   readonly ledger: Open<Fact>[];

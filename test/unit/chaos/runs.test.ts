@@ -127,7 +127,7 @@ const failed = (cause: string, message = 'a bug', at = FAILED_AT) => ({
   eventId: '50',
   eventTime: iso(at),
   eventType: 'EVENT_TYPE_WORKFLOW_TASK_FAILED',
-  workflowTaskFailedEventAttributes: { cause, failure: { message } },
+  workflowTaskFailedEventAttributes: { cause, failure: { message }, identity: '77@host' },
 });
 
 const completedAt = (at: number) => ({
@@ -157,8 +157,12 @@ const addEvent = (folder: Folder, ...events: Run['events']) => {
   const run = firstRun(folder);
   run.events = [...events, ...run.events];
 };
-const freeze = (folder: Folder, at: number, ms: number) =>
+/** The worker that failed the task was frozen. */
+const freeze = (folder: Folder, at: number, ms: number) => {
+  const detail = { name: 'worker1', pid: 77 };
+  folder.history.push({ kind: 'system', at: BEGAN_AT, what: 'process.runs', detail });
   lay(folder, { what: 'freeze at seam', at, detail: { ms, process: 'worker1' } });
+};
 /** Bad code from the start of the first worker on, until all have the good one again. */
 const release = (folder: Folder, from: number, to: number) => {
   lay(folder, { what: 'deploy', at: from - 5_000, detail: { what: 'a patched change' } });
@@ -224,7 +228,8 @@ describe('I12: replay', () => {
       'nor one of another process',
       (folder) => {
         addEvent(folder, HELD);
-        lay(folder, { what: 'freeze at seam', at: FAILED_AT - 8_100, detail: { ms: 8_000, process: 'bridge1' } });
+        freeze(folder, FAILED_AT - 18_001, 8_000);
+        lay(folder, { what: 'freeze at seam', at: FAILED_AT - 8_100, detail: { ms: 8_000, process: 'worker2' } });
       },
       /^I12 executed: run .* could not go on: .*UNHANDLED_FAILURE: Script execution timed out after 5000ms$/,
     ],

@@ -26,7 +26,7 @@ const SECRECY: readonly Case[] = [
     (folder) =>
       Object.assign(
         the(folder.orders, (it) => it.orderId === EXECUTED),
-        { reason: SECRET },
+        { provider_code: SECRET },
       ),
     /^I15 -: orders.jsonl shows cpt_secr…$/,
   ],

@@ -1,6 +1,6 @@
 // I8 and I10: what was shown, and to whom.
 import { describe } from '@jest/globals';
-import { CANCELLED, EXECUTED, EXPIRED } from './clean-folder.ts';
+import { CANCELLED, EXECUTED, EXPIRED, OWNER, STRANGER } from './clean-folder.ts';
 import { callOf, change, orderOf } from './facts.ts';
 import { type Folder, the } from './folder.ts';
 import { each } from './spoiled.ts';
@@ -59,6 +59,13 @@ describe('I10: isolation', () => {
     if (call?.kind !== 'operation') throw new Error('no stranger came');
     return call;
   };
+  /** The order is paid from an account that belongs to `userId`, and nothing contradicts it. */
+  const bindSource = (folder: Folder, userId: string) => {
+    folder.account_owners.push({ accountId: 'vac_for', userId });
+    the(folder.orders, (it) => it.orderId === EXECUTED).sourceAccount = 'vac_for';
+    for (const fact of folder.ledger)
+      if (fact.reference === `${EXECUTED}:g1` && fact.order) fact.order = { ...fact.order, source: { id: 'vac_for' } };
+  };
   each([
     [
       "a stranger is shown somebody else's order",
@@ -70,6 +77,12 @@ describe('I10: isolation', () => {
       (folder) => change(strangerAt(folder), { operation: 'cancel', status: 409, code: 'too_late' }),
       /^I10 executed: cancel of another user was answered 409$/,
     ],
+    [
+      'an order moves money out of an account of another user, here and at the provider',
+      (folder) => bindSource(folder, STRANGER),
+      /^I10 executed: it is bound to vac_for…, which is not its user's$/,
+    ],
+    ['an order moves money out of another account of its user', (folder) => bindSource(folder, OWNER)],
     ['an outage tells a stranger nothing', (folder) => change(strangerAt(folder), { status: 500 })],
     [
       'an order is cancelled that its customer never cancelled',

@@ -1,6 +1,6 @@
 // I3 and I9: at what rate, and how much.
 import { describe } from '@jest/globals';
-import { EXECUTED, TOO_LATE } from './clean-folder.ts';
+import { ACCOUNT, EXECUTED, TOO_LATE } from './clean-folder.ts';
 import { attemptOf, orderOf, REFERENCE } from './facts.ts';
 import type { Folder } from './folder.ts';
 import { each } from './spoiled.ts';
@@ -120,7 +120,7 @@ describe('I3 and I9: rate and amounts', () => {
     [
       'money moves between other accounts',
       (folder) => {
-        orderOf(folder).destinationAccount = 'vac_other';
+        orderOf(folder).destinationAccount = ACCOUNT;
       },
       /^I10 executed: it moved money between other accounts than the order is bound to$/,
     ],

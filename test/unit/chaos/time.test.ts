@@ -172,7 +172,8 @@ const IN_TIME: readonly Case[] = [
     'an option is redeemed after its end',
     (folder) => {
       const quote = the(folder.ledger, ({ options }) => options?.[0]?.id === 'qop_ord_1');
-      quote.options = [{ id: 'qop_ord_1', expiresAt: factOf(folder, 'order.created').at }];
+      const [option] = quote.options ?? [];
+      if (option) quote.options = [{ ...option, expiresAt: factOf(folder, 'order.created').at }];
     },
     /^I4 executed: an option was redeemed 0 ms after its end$/,
   ],
