@@ -49,7 +49,7 @@ export const ANSWER_EXPERIMENTS: readonly Experiment[] = [
         often('orders.execute', 0.12, failing('compliance_hold', 'failed')),
         often('orders.execute', 0.25, { settlement: { held: true } }),
       ];
-      await under(stage, ways, 2 / 3);
+      await under(stage, ways, { atLeast: 2 / 3 });
     },
   },
   {
@@ -66,7 +66,7 @@ export const ANSWER_EXPERIMENTS: readonly Experiment[] = [
           ...lostReplies('orders.create', 0.6),
           { match: { operation: 'orders.list', times: 6 }, action: { lookup: { twins: { state: 'pending' } } } },
         ],
-        0,
+        { atLeast: 0 },
       );
       const facts = await simulator.ledger({ afterSeq });
       stage.struck(

@@ -86,9 +86,12 @@ async function permittedWithin({ system }: Stage, orders: readonly PlacedOrder[]
       and s.permitted_at > o.expires_at - ${marginMs + 1_000} * interval '1 millisecond'`;
 }
 
-/** How far from the expiry the cancels of one order come, at most. */
-const FROM_EXPIRY_MS = 100;
-const FENCES_APART_MS = 150;
+/** When the cancels of an order come, from its expiry on: close to it, or when a slow machine comes to it. */
+const AROUND_EXPIRY_MS = [-100, 100] as const;
+const AFTER_EXPIRY_MS = [0, 1_500] as const;
+/** Orders whose fences come one after another: a slow machine is with one of the later. */
+const FENCES = 45;
+const FENCES_APART_MS = 300;
 const GROUP = 20;
 const RECORDED_WITHIN_MS = 8_000;
 /** Of the cancels, as a share: the others were early or late, and still a contest. */
@@ -172,8 +175,9 @@ export const CONTEST_EXPERIMENTS: readonly Experiment[] = [
       const expiry = Date.now() + 14_000;
       const orders = await stage.place(waiting(stage, 20, (index) => expiry + index * 40));
       await Promise.all(
-        orders.map(async ({ orderId, calls, plan }) => {
-          const aim = Date.parse(plan.body.expires_at) + random.between(-FROM_EXPIRY_MS, FROM_EXPIRY_MS);
+        orders.map(async ({ orderId, calls, plan }, index) => {
+          const [from, to] = index % 2 === 0 ? AROUND_EXPIRY_MS : AFTER_EXPIRY_MS;
+          const aim = Date.parse(plan.body.expires_at) + random.between(from, to);
           await sleep(aim - Date.now());
           await Promise.all(
             Array.from({ length: 10 }, async () => {
@@ -205,13 +209,13 @@ export const CONTEST_EXPERIMENTS: readonly Experiment[] = [
       // Some expire at the crossing itself; for others the margin before their expiry begins while they look and send.
       await stage.place(waiting(stage, 15, () => crossing + random.between(0, 50)));
       const contested = await stage.place(
-        waiting(stage, 45, (index) => crossing + sendMarginMs + index * FENCES_APART_MS),
+        waiting(stage, FENCES, (index) => crossing + sendMarginMs + index * FENCES_APART_MS),
       );
       await sleep(Math.max(0, crossing - Date.now()));
       await market.cross();
       note('crossing at the expiry');
       await sleep(3_000);
-      await sleep(45 * FENCES_APART_MS);
+      await sleep(FENCES * FENCES_APART_MS);
       await market.away();
       const [close] = await permittedWithin(stage, contested, sendMarginMs);
       struck(close !== undefined, 'nothing was permitted within a second of the margin');
