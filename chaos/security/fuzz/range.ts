@@ -43,7 +43,8 @@ export function openRange({ system, places, book }: RangeDeps): Range {
   const counts = new Map<string, number>();
   const deps = () => ({
     places,
-    webhookSecret: env['CONDUIT_WEBHOOK_SECRET'] ?? '',
+    // The newest: while the provider rotates them there are two.
+    webhookSecret: env['CONDUIT_WEBHOOK_SECRET']?.split(',')[0] ?? '',
     fresh: randomUUID(),
     now: Date.now(),
   });
