@@ -214,8 +214,7 @@ export const CONTEST_EXPERIMENTS: readonly Experiment[] = [
       await sleep(Math.max(0, crossing - Date.now()));
       await market.cross();
       note('crossing at the expiry');
-      await sleep(3_000);
-      await sleep(FENCES * FENCES_APART_MS);
+      await sleep(3_000 + FENCES * FENCES_APART_MS);
       await market.away();
       const [close] = await permittedWithin(stage, contested, sendMarginMs);
       struck(close !== undefined, 'nothing was permitted within a second of the margin');
