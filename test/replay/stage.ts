@@ -5,6 +5,7 @@ import { orderState, orderWorkflowId } from '../../src/workflows/messages.ts';
 import type { OrderRequest } from '../../stack/demo/client.ts';
 import { runProductCommand } from '../../stack/product.ts';
 import { eventually } from '../support/eventually.ts';
+import { writeVersion } from '../support/versions.ts';
 import { PAIR, type ProcessName, type World, workflowOf } from '../support/world.ts';
 import { fetchHistory } from './archive.ts';
 import { shapeOf, stepsOf } from './shape.ts';
@@ -165,7 +166,10 @@ function createActs(world: World, usualKnobs: Awaited<ReturnType<World['simulato
           await db`update transactions set status = 'cancelled', closed_at = app_now(), closed_by = 'fence', unknown_since = null,
               version = version + 1
             where order_id = ${orderId} and closed_at is null`;
-          await db`update orders set status = 'failed', closed_at = app_now(), version = version + 1 where order_id = ${orderId}`;
+          await writeVersion(db, {
+            set: db`status = 'failed', closed_at = app_now()`,
+            where: db`order_id = ${orderId}`,
+          });
           return `${status}: ${history ? shapeOf(history) : 'no run'}`;
         }),
       );

@@ -6,13 +6,14 @@ import { createAdvanceActivities } from '../../src/activities/advance.ts';
 import { createBell } from '../../src/activities/bell.ts';
 import type { Activities } from '../../src/activities/interface.ts';
 import { connectDatabase, type Database } from '../../src/db/client.ts';
-import { insertOrder, type NewOrder, type OrderRow } from '../../src/db/orders.ts';
+import type { NewOrder, OrderRow } from '../../src/db/orders.ts';
 import type { Timing } from '../../src/domain/timing.ts';
 import { createLogger } from '../../src/logger.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { CONDUIT_TASK_QUEUE, ORDER_TASK_QUEUE, orderWorkflowId } from '../../src/workflows/messages.ts';
 import type { orderWorkflow } from '../../src/workflows/order.ts';
 import { createTestDatabase } from '../support/database.ts';
+import { insertAccepted } from '../support/versions.ts';
 
 export const DAY_MS = 86_400_000;
 
@@ -135,7 +136,7 @@ export async function insertTestOrder(db: Database, now: number, fields: Partial
   await db`insert into users (user_id) values (${userId})`;
   await db`insert into conduit_accounts (account_id, user_id, asset) values (${from}, ${userId}, 'USDT.ethereum'), (${to}, ${userId}, 'USDC.ethereum')`;
   return (await db.begin((tx) =>
-    insertOrder(tx, {
+    insertAccepted(tx, {
       id: randomUUID(),
       userId,
       pair: 'USDT.ethereum-USDC.ethereum',

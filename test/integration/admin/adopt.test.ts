@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { connectDatabase } from '../../../src/db/client.ts';
 import { applyRecord } from '../../../src/db/records.ts';
+import { writeVersion } from '../../support/versions.ts';
 import { seenOf, TIMING } from '../db/support.ts';
 import {
   type AdminBed,
@@ -242,10 +243,7 @@ describe('several attempts of one order', () => {
     await aRow(bed, order, 1);
     await makeCreated(bed, order.id, 1, first);
     await bed.db`update transactions set status = 'executing', version = version + 1 where order_id = ${order.id}`;
-    await bed.db`update orders set status = 'executing', version = version + 1 where order_id = ${order.id}`;
-    await bed.db`
-      insert into order_events (order_id, number, dedupe_key, event, status, actor)
-      select order_id, version, 'execute', 'execute_permitted', status, 'workflow' from orders where order_id = ${order.id}`;
+    await writeVersion(bed.db, { set: bed.db`status = 'executing'`, where: bed.db`order_id = ${order.id}` });
     await atConduit(bed, order, 2, 'pending');
     expect(await bed.adopt(`${order.id}:g2`)).toBe('adopted');
     await bed.advance(order.id);

@@ -4,6 +4,7 @@ import { inTransaction } from '../../../src/db/client.ts';
 import { addPause, type PauseScope } from '../../../src/db/pauses.ts';
 import { closeGate, insertObservation } from '../../../src/db/rate-watch.ts';
 import { createMetrics } from '../../../src/metrics.ts';
+import { writeVersion } from '../../support/versions.ts';
 import { aWatchedOrder, openTestDb, type TestDb } from '../db/support.ts';
 
 jest.setTimeout(20_000);
@@ -17,7 +18,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   const { db } = bed;
-  await db`update orders set status = 'failed', version = version + 1, closed_at = app_now() where closed_at is null`;
+  await writeVersion(db, { set: db`status = 'failed', closed_at = app_now()`, where: db`closed_at is null` });
   await db`delete from rate_observations`;
   await db`delete from pauses`;
   await db`update provider_gate set closed_until = '-infinity'`;

@@ -8,7 +8,7 @@ import type { TransferDeps } from '../../../src/activities/transfers.ts';
 import { createConduitClient } from '../../../src/clients/conduit/client.ts';
 import { type AttemptRow, findAttempt, insertAttempt } from '../../../src/db/attempts.ts';
 import { connectDatabase, type Database, inTransaction } from '../../../src/db/client.ts';
-import { insertOrder, type OrderRow } from '../../../src/db/orders.ts';
+import type { OrderRow } from '../../../src/db/orders.ts';
 import { addPause } from '../../../src/db/pauses.ts';
 import { applyRecord } from '../../../src/db/records.ts';
 import { setUserAccounts } from '../../../src/db/users.ts';
@@ -22,6 +22,7 @@ import { CommandError, UsageError } from '../../../src/main/command.ts';
 import { createMetrics } from '../../../src/metrics.ts';
 import { type Api, PAIR, processKeys, start, stopAll, until } from '../../simulator/support.ts';
 import { createTestDatabase } from '../../support/database.ts';
+import { insertAccepted } from '../../support/versions.ts';
 import { orderOf, TIMING } from '../db/support.ts';
 
 const COMMANDS = [...adoptCommands, ...deadLetterCommands, ...orphanCommands, ...pauseCommands, ...reconcileCommands];
@@ -160,7 +161,7 @@ export async function anAcceptedOrder({ db }: AdminBed): Promise<OrderRow> {
   ];
   await setUserAccounts(db, { userId, customerId: null, accounts });
   return inTransaction(db, (tx) =>
-    insertOrder(tx, {
+    insertAccepted(tx, {
       id: randomUUID(),
       userId,
       pair: PAIR,

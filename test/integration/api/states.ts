@@ -1,14 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { Database } from '../../../src/db/client.ts';
 import type { OrderStatus } from '../../../src/domain/order.ts';
+import { writeVersion } from '../../support/versions.ts';
 
 /** Takes an accepted order to a state by the state machine's own edges, with the attempt that belongs to it. */
 export async function takeTo(db: Database, orderId: string, status: OrderStatus): Promise<void> {
   await db.begin(async (tx) => {
-    const move = (to: OrderStatus) => tx`
-      update orders set status = ${to}, version = version + 1, updated_at = app_now(),
-        closed_at = case when ${to} in ('executed', 'cancelled', 'expired', 'failed') then app_now() end
-      where order_id = ${orderId}`;
+    const move = (to: OrderStatus) =>
+      writeVersion(tx, {
+        set: tx`status = ${to}, updated_at = app_now(),
+          closed_at = case when ${to} in ('executed', 'cancelled', 'expired', 'failed') then app_now() end`,
+        where: tx`order_id = ${orderId}`,
+      });
     if (status === 'accepted') return;
     if (status === 'expired') {
       await tx`

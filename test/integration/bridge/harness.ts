@@ -4,13 +4,14 @@ import { connectPubsub, type Pubsub } from '../../../src/clients/pubsub.ts';
 import { connectTemporal, type TemporalSettings } from '../../../src/clients/temporal.ts';
 import { loadConfig } from '../../../src/config.ts';
 import { connectDatabase, type Database, inTransaction } from '../../../src/db/client.ts';
-import { insertOrder, type OrderRow } from '../../../src/db/orders.ts';
+import type { OrderRow } from '../../../src/db/orders.ts';
 import { addMessage } from '../../../src/db/outbox.ts';
 import { createMetrics } from '../../../src/metrics.ts';
 import { type Bridge, createBridge } from '../../../src/pubsub-bridge/bridge.ts';
 import { createTestDatabase } from '../../support/database.ts';
 import { createTestProject, emulatorHost, type TestProject } from '../../support/pubsub.ts';
 import { createTestNamespace, type TestNamespace } from '../../support/temporal.ts';
+import { insertAccepted } from '../../support/versions.ts';
 
 export const PAIR = 'USDT.ethereum-USDC.ethereum';
 const DAY_IN_MS = 24 * 3_600 * 1_000;
@@ -144,7 +145,7 @@ export async function placeOrder(db: Database, fields: OrderFields = {}): Promis
     await tx`insert into users (user_id) values (${userId})`;
     await tx`insert into conduit_accounts (account_id, user_id, asset)
       values (${sourceAccount}, ${userId}, ${from}), (${destinationAccount}, ${userId}, ${to})`;
-    const order = await insertOrder(tx, {
+    const order = await insertAccepted(tx, {
       id: randomUUID(),
       userId,
       pair,

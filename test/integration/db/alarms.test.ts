@@ -8,6 +8,7 @@ import { takePermit } from '../../../src/db/permits.ts';
 import { storeSendReply } from '../../../src/db/readings.ts';
 import { applyRecord } from '../../../src/db/records.ts';
 import { createLogger } from '../../../src/logger.ts';
+import { writeVersion } from '../../support/versions.ts';
 import { anAttempt, aWatchedOrder, makeCreated, openTestDb, orderOf, seenOf, type TestDb, TIMING } from './support.ts';
 
 jest.setTimeout(30_000);
@@ -81,7 +82,7 @@ test('an execute that is answered after its attempt was closed pauses everything
   // A fence would refuse this; a row that was closed by hand, or restored, may still look so.
   await db.begin(async (tx) => {
     await tx`update transactions set status = 'cancelled', version = version + 1, closed_at = app_now(), closed_by = 'fence' where order_id = ${order.id}`;
-    await tx`update orders set status = 'watching', version = version + 1 where order_id = ${order.id}`;
+    await writeVersion(tx, { set: tx`status = 'watching'`, where: tx`order_id = ${order.id}` });
   });
   const reply = {
     outcome: 'accepted',

@@ -9,6 +9,7 @@ import { createLogger } from '../../../src/logger.ts';
 import { createMetrics } from '../../../src/metrics.ts';
 import { type Running, start, stopAll, until } from '../../simulator/support.ts';
 import { testRedisUrl } from '../../support/redis.ts';
+import { writeVersion } from '../../support/versions.ts';
 import { anAttempt, aWatchedOrder, openTestDb, seenOf, type TestDb, TIMING } from './support.ts';
 
 jest.setTimeout(60_000);
@@ -65,7 +66,7 @@ async function aClaimedOrder(): Promise<string> {
   const created = await conduit.api.create({ reference: attemptReference(order.id, attempt) });
   await conduit.api.execute(created.body.id);
   await db.begin(async (tx) => {
-    await tx`update orders set status = 'executing', version = version + 1 where order_id = ${order.id}`;
+    await writeVersion(tx, { set: tx`status = 'executing'`, where: tx`order_id = ${order.id}` });
     await tx`
       update transactions set status = 'executing', version = version + 1, conduit_order_id = ${created.body.id},
         observed = 'claimed', next_lookup_at = app_now()

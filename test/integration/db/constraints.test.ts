@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { writeVersion } from '../../support/versions.ts';
 import { insertTestOrder } from '../../workflow/support.ts';
 import { anAttempt, aWatchedOrder, openTestDb, type TestDb } from './support.ts';
 
@@ -16,7 +17,7 @@ afterAll(() => test_.stop());
 test('a terminal order never changes its state', async () => {
   const { db } = test_;
   const order = await insertTestOrder(db, Date.now());
-  await db`update orders set status = 'cancelled', version = version + 1, closed_at = app_now() where order_id = ${order.id}`;
+  await writeVersion(db, { set: db`status = 'cancelled', closed_at = app_now()`, where: db`order_id = ${order.id}` });
   for (const status of ['accepted', 'watching', 'executing', 'failed']) {
     await expect(
       db`update orders set status = ${status}, version = version + 1, closed_at = null where order_id = ${order.id}`,
@@ -29,6 +30,22 @@ test('a state never changes without its version', async () => {
   await expect(test_.db`update orders set status = 'watching' where order_id = ${order.id}`).rejects.toMatchObject({
     code: 'CT002',
   });
+});
+
+test.each([
+  [
+    'a version without its event',
+    (id: string) => test_.db`update orders set version = version + 1 where order_id = ${id}`,
+  ],
+  [
+    'an event without its version',
+    (id: string) => test_.db`
+      insert into order_events (order_id, number, dedupe_key, event, status, actor)
+      values (${id}, 2, 'stray', 'looked', 'accepted', 'workflow')`,
+  ],
+])('%s is not committed', async (_, write) => {
+  const order = await insertTestOrder(test_.db, Date.now());
+  await expect(write(order.id)).rejects.toMatchObject({ code: 'CT008' });
 });
 
 test('an order never expires before its time', async () => {

@@ -7,6 +7,7 @@ import { type MoneyOperation, type Permit, takePermit } from '../../../src/db/pe
 import { storeSendReply } from '../../../src/db/readings.ts';
 import { applyRecord } from '../../../src/db/records.ts';
 import type { Seen } from '../../../src/domain/order.ts';
+import { writeVersion } from '../../support/versions.ts';
 import { anAttempt, aWatchedOrder, makeCreated, openTestDb, orderOf, seenOf, type TestDb, TIMING } from './support.ts';
 
 jest.setTimeout(30_000);
@@ -91,7 +92,7 @@ const CREATE_OBSTACLES: Obstacle[] = [
   ['an attempt that is no longer prepared', attemptWith("status = 'executing', version = version + 1")],
   [
     'an order that is not watching',
-    (o) => sql`update orders set status = 'executing', version = version + 1 where order_id = ${o.id}`,
+    (o) => writeVersion(test_.db, { set: sql`status = 'executing'`, where: sql`order_id = ${o.id}` }),
   ],
 ];
 

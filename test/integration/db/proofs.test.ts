@@ -14,6 +14,7 @@ import {
 } from '../../../src/db/proofs.ts';
 import { applyRecord } from '../../../src/db/records.ts';
 import type { SendOperation, SendOutcome } from '../../../src/domain/replies.ts';
+import { writeVersion } from '../../support/versions.ts';
 import { anAttempt, aWatchedOrder, makeCreated, openTestDb, seenOf, type TestDb, TIMING } from './support.ts';
 
 // Plans are made with care and compared with the row's versions. Here nothing of that stands before the proof: it alone refuses.
@@ -182,8 +183,7 @@ test.each([
 ])('an order whose attempt ended without effect %s', async (_, columns, status, reason) => {
   const { db } = test_;
   const { id } = await anOrderWith(`${EXECUTING}, observed = 'terminal', end_kind = 'cancelled'`);
-  await db`
-    update orders set status = 'executing', version = version + 1, ${db.unsafe(columns)} where order_id = ${id}`;
+  await writeVersion(db, { set: db`status = 'executing', ${db.unsafe(columns)}`, where: db`order_id = ${id}` });
   const plan = {
     kind: 'close_without_effect',
     attemptTo: 'cancelled',

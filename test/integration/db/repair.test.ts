@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { recordMiss } from '../../../src/db/looks.ts';
 import { expireOverdue } from '../../../src/db/overdue.ts';
 import { claimCrossed, insertObservation, scheduleLooks } from '../../../src/db/rate-watch.ts';
+import { writeVersion } from '../../support/versions.ts';
 import { anAttempt, aWatchedOrder, makeCreated, openTestDb, orderOf, seenOf, type TestDb, TIMING } from './support.ts';
 
 jest.setTimeout(60_000);
@@ -42,7 +43,7 @@ test('an overdue order with a live attempt is fenced and expired in one transact
   const executing = await overdueOrder();
   await makeCreated(db, executing, await anAttempt(db, executing));
   await db.begin(async (tx) => {
-    await tx`update orders set status = 'executing', version = version + 1 where order_id = ${executing.id}`;
+    await writeVersion(tx, { set: tx`status = 'executing'`, where: tx`order_id = ${executing.id}` });
     await tx`update transactions set status = 'executing', version = version + 1 where order_id = ${executing.id}`;
   });
   expect(await expireOverdue(db, TIMING, 'reconciler')).toEqual([{ orderId: created.id, status: 'expired' }]);
@@ -62,7 +63,7 @@ const observation = (spreadBps: string) => ({
 
 test('after a change of spread the orders that have not looked since get a look soon, the nearest first, page by page', async () => {
   const { db } = test_;
-  await db`update orders set status = 'failed', version = version + 1, closed_at = app_now() where closed_at is null and status = 'watching'`;
+  await writeVersion(db, { set: db`status = 'failed', closed_at = app_now()`, where: db`status = 'watching'` });
   const far = await aWatchedOrder(db, { triggerRate: '1.5' });
   const near = await aWatchedOrder(db, { triggerRate: '0.92' });
   await insertObservation(db, observation('25'));
