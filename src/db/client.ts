@@ -36,8 +36,12 @@ export function connectDatabase({ url, applicationName, maxConnections }: Databa
     idle_timeout: IDLE_S,
     max_lifetime: 30 * 60,
     keep_alive: 10,
-    // Documented by the driver, forgotten by its types.
-    ...({ socket: openSocket } as object),
+    ...({
+      // Both documented by the driver, forgotten by its types.
+      socket: openSocket,
+      // One statement at a time on each connection: what becomes of one is never told to the caller of another.
+      max_pipeline: 0,
+    } as object),
     transform: { column: { from: postgres.toCamel } },
     connection: {
       application_name: applicationName,

@@ -1,0 +1,166 @@
+// What the driver tells its callers is what became of their own statements, also after something went wrong.
+import { once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
+import { connectDatabase, type Database, inTransaction, isDatabaseUnavailable } from '../../../src/db/client.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+
+jest.setTimeout(60_000);
+
+let database: TestDatabase;
+let admin: Database;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  admin = connectDatabase({ url: database.url, applicationName: 'admin', maxConnections: 1 });
+});
+afterAll(async () => {
+  await admin.end({ timeout: 1 });
+  await database.drop();
+});
+
+let opened: Database[] = [];
+afterEach(async () => {
+  await Promise.all(opened.map((db) => db.end({ timeout: 1 })));
+  opened = [];
+});
+
+function open(maxConnections: number, url = database.url): Database {
+  const db = connectDatabase({ url, applicationName: 'test', maxConnections });
+  opened.push(db);
+  return db;
+}
+
+const within = (work: PromiseLike<unknown>, ms: number) =>
+  Promise.race([
+    Promise.resolve(work).then(
+      () => 'answered',
+      (error: unknown) => (isDatabaseUnavailable(error) ? 'unavailable' : String(error)),
+    ),
+    sleep(ms, 'hangs', { ref: false }),
+  ]);
+
+test('a transaction that begins behind many statements is one, and what is told outside of it is kept', async () => {
+  const db = open(2);
+  await db`create table told (who text)`;
+  const holds = Array.from({ length: 2 }, () => inTransaction(db, (tx) => tx`select pg_sleep(0.3)`));
+  await sleep(100);
+  const reads = Array.from({ length: 300 }, (_, n) =>
+    db<{ n: number }[]>`select ${n}::int as n`.then(([row]) => row?.n),
+  );
+  const transaction = inTransaction(db, (tx) => tx`insert into told values ('transaction')`);
+  const single = db`insert into told values ('single')`;
+  await Promise.all([transaction, single, ...holds]);
+  expect(await Promise.all(reads)).toEqual(reads.map((_, n) => n));
+  expect(await admin`select who from told order by who`).toEqual([{ who: 'single' }, { who: 'transaction' }]);
+});
+
+test.each([
+  ['fails in the middle of its rows', async () => {}],
+  [
+    'loses its connection in the middle of its rows',
+    async () => {
+      await sleep(500);
+      await admin`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'test' and datname = current_database()`;
+    },
+  ],
+])('a statement that %s leaves none of them to the next', async (_, end) => {
+  const db = open(1);
+  await db`select 1`;
+  // 1000 rows of 500 bytes, of which some are here when the 800th divides by zero.
+  const broken = db`select 1 / (800 - n) as x, repeat('x', 500) as pad, pg_sleep(0.002) from generate_series(1, 1000) n`;
+  await Promise.all([expect(broken).rejects.toThrow(), end()]);
+  expect(await db`select 'hello' as x`).toEqual([{ x: 'hello' }]);
+});
+
+test('a statement that the driver sends again after its plan was forgotten has the same parameters', async () => {
+  const db = open(1);
+  await db`create table flags (yes boolean, body jsonb)`;
+  const write = () => db`insert into flags values (${true}, ${db.json({ a: 1 })}) returning yes, body`;
+  expect(await write()).toEqual([{ yes: true, body: { a: 1 } }]);
+  await db.unsafe('deallocate all');
+  expect(await write()).toEqual([{ yes: true, body: { a: 1 } }]);
+});
+
+test('parameters that cannot be written are an error of their own statement alone', async () => {
+  const db = open(1);
+  await db`select 1`;
+  const bad = () => db`select ${db.typed.instant(Number.NaN)}::timestamptz`;
+  const first = db`select 'first' as who, pg_sleep(0.1)`;
+  const [, , second] = await Promise.all([
+    within(first, 2_000),
+    expect(bad()).rejects.toThrow(RangeError),
+    db`select 'second' as who`,
+    expect(bad()).rejects.toThrow(RangeError),
+    expect(bad()).rejects.toThrow(RangeError),
+  ]);
+  expect(await first).toMatchObject([{ who: 'first' }]);
+  expect(second).toEqual([{ who: 'second' }]);
+  for (let count = 0; count < 2; count += 1) await expect(bad()).rejects.toThrow(RangeError);
+  expect(await within(db`select 1`, 2_000)).toBe('answered');
+});
+
+/** Stands before the server; may be closed, or say that it is starting up. */
+async function startDoor() {
+  const door = { mode: 'open' as 'open' | 'closed' | 'starting', connects: 0, url: '', close: () => {} };
+  const { hostname, port } = new URL(database.url);
+  const sockets = new Set<Socket>();
+  const server = createServer((near) => {
+    door.connects += 1;
+    sockets.add(near.on('error', () => {}).on('close', () => sockets.delete(near)));
+    if (door.mode === 'closed') near.end();
+    else if (door.mode === 'starting') near.once('data', () => near.end(STARTING_UP));
+    else {
+      const far = connect(Number(port), hostname);
+      sockets.add(far.on('error', () => {}).on('close', () => near.destroy()));
+      near.on('close', () => far.destroy()).pipe(far);
+      far.pipe(near);
+    }
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  const url = new URL(database.url);
+  url.hostname = '127.0.0.1';
+  url.port = String(typeof address === 'object' && address !== null ? address.port : 0);
+  const drop = () => {
+    for (const socket of sockets) socket.destroy();
+  };
+  return Object.assign(door, {
+    url: url.href,
+    drop,
+    close() {
+      drop();
+      server.close();
+    },
+  });
+}
+
+const FIELDS = Buffer.from('SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0');
+const STARTING_UP = Buffer.concat([Buffer.from('E'), Buffer.from([0, 0, 0, FIELDS.length + 4]), FIELDS]);
+
+test.each(['closed', 'starting'] as const)(
+  'a server that is %s is away at once, is not stormed, and is there when it is back',
+  async (mode) => {
+    const door = await startDoor();
+    const db = open(1, door.url);
+    await db`select 1`;
+    // Under way when it goes: what is left of it must not stand in the way of the next.
+    const lost = within(db`select pg_sleep(3)`, 5_000);
+    await sleep(100);
+    door.mode = mode;
+    door.drop();
+    expect(await lost).toBe('unavailable');
+    door.connects = 0;
+    for (let count = 0; count < 3; count += 1) expect(await within(db`select 1`, 2_000)).toBe('unavailable');
+    expect(door.connects).toBeLessThanOrEqual(3);
+    door.mode = 'open';
+    expect(await within(db`select 1`, 2_000)).toBe('answered');
+    door.close();
+  },
+);
+
+test('of two hosts that both refuse, one answer comes', async () => {
+  const db = open(1, 'postgres://nobody@127.0.0.1:1,127.0.0.1:2/nothing');
+  expect(await within(db`select 1`, 3_000)).toBe('unavailable');
+});
