@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { expect, test } from '@jest/globals';
+import { permitClock } from '../../../src/clients/conduit/permit-clock.ts';
 import { cancel, cleanUp, clientOf, create, execute, json, orderBody, startConduit } from './support.ts';
 
 cleanUp();
@@ -27,7 +28,7 @@ test('a send whose permit grew old in the queue never reaches the server', async
   const busy = client.getOrder('ord_1');
   await arrived;
 
-  const permitStartedAt = performance.now();
+  const permitStartedAt = permitClock();
   const aged = [create(client, permitStartedAt), execute(client, permitStartedAt)];
   setTimeout(release, 250);
   await busy;
@@ -63,7 +64,7 @@ test('a deadline that passes in the queue is no effect, and the request does not
   const busy = client.getOrder('ord_1');
   await arrived;
   const young = create(client);
-  const old = create(client, performance.now() - 2_500);
+  const old = create(client, permitClock() - 2_500);
   block(150); // All three deadlines pass before the connection can be free.
 
   expect(await busy).toEqual({ kind: 'unavailable', code: 'TIMEOUT' });
@@ -80,7 +81,7 @@ test('a process that stood still for 2.5 s between permit and send sends nothing
   const conduit = await startConduit((res) => json(res, 202, orderBody()));
   const { client } = clientOf(conduit.baseUrl, { timeoutMs: 10_000, connectTimeoutMs: 5_000 });
 
-  const permitStartedAt = performance.now();
+  const permitStartedAt = permitClock();
   const connecting = create(client, permitStartedAt); // Handed to the pool, whose connection is not there yet.
   block(2_500);
   const late = execute(client, permitStartedAt);

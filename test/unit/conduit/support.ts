@@ -5,6 +5,7 @@ import {
   type ConduitClientOptions,
   createConduitClient,
 } from '../../../src/clients/conduit/client.ts';
+import { permitClock } from '../../../src/clients/conduit/permit-clock.ts';
 
 export const API_KEY = `ck_sandbox_${'5'.repeat(64)}`;
 
@@ -163,7 +164,7 @@ export function problem(type: string, status: number, changes: Record<string, un
 }
 
 /** A create as an activity would send it, its permit just taken. */
-export function create(client: ConduitClient, permitStartedAt = performance.now()) {
+export function create(client: ConduitClient, permitStartedAt = permitClock()) {
   return client.createOrder({
     key: `${REFERENCE}:create`,
     body: '{"quoteOptionId":"qop_1"}',
@@ -172,7 +173,7 @@ export function create(client: ConduitClient, permitStartedAt = performance.now(
   });
 }
 
-export function execute(client: ConduitClient, permitStartedAt = performance.now()) {
+export function execute(client: ConduitClient, permitStartedAt = permitClock()) {
   return client.executeOrder({ conduitOrderId: ORDER_ID, key: `${REFERENCE}:execute:1`, permitStartedAt });
 }
 
