@@ -33,6 +33,7 @@ export const LOG_EVENTS = [
   'dependency_unavailable',
   'dependency_recovered',
   'temporal_logged',
+  'activity_failed',
   'alert',
   'page',
 ] as const;

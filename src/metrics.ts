@@ -103,6 +103,12 @@ export function createMetrics(service: Service) {
       help: 'Orders whose row and run told different stories at the last pass',
       registers: shownBy('worker'),
     }),
+    orderActivityFailures: new Counter({
+      name: 'order_activity_failures_total',
+      help: 'Activities of orders that failed although PostgreSQL could be asked',
+      labelNames: ['activity'],
+      registers: shownBy('worker'),
+    }),
     pages: new Counter({
       name: 'pages_total',
       help: 'A person is needed',

@@ -2,7 +2,14 @@ import { isIPv6 } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Context } from '@temporalio/activity';
-import { DefaultLogger, makeTelemetryFilterString, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import {
+  DefaultLogger,
+  makeTelemetryFilterString,
+  NativeConnection,
+  Runtime,
+  Worker,
+  type WorkerInterceptors,
+} from '@temporalio/worker';
 import { createBell } from '../activities/bell.ts';
 import { areRatesFresh, createBookCollector } from '../activities/book.ts';
 import { type ActivityDeps, createActivities } from '../activities/index.ts';
@@ -15,6 +22,7 @@ import { connectTemporal, type Temporal, type TemporalSettings } from '../client
 import { type Config, loadConfig } from '../config.ts';
 import { connectDatabase, type Database, isUsable } from '../db/client.ts';
 import { CONDUIT_TASK_QUEUE, ORDER_TASK_QUEUE } from '../workflows/messages.ts';
+import { countFailures } from './count-failures.ts';
 import { watchMachineClock } from './machine-clock.ts';
 import { orderCacheOf } from './order-cache.ts';
 import { type ProcessContext, type RunningProcess, StartError } from './process.ts';
@@ -64,6 +72,7 @@ export async function startWorker(context: WorkerContext, overrides: WorkerOverr
   const connection = await NativeConnection.connect(config.temporal.connectionOptions);
   const { orders, provider } = await createWorkers(config, {
     connection,
+    interceptors: { activity: [countFailures(context)] },
     activities: overrides.activities?.(made) ?? made,
     bundle: overrides.workflowBundle,
   });
@@ -143,17 +152,19 @@ function activityDeps({ config, log, metrics }: WorkerContext, connections: Conn
 interface WorkerParts {
   readonly connection: NativeConnection;
   readonly activities: Activities;
+  readonly interceptors: WorkerInterceptors;
   readonly bundle: WorkerOverrides['workflowBundle'];
 }
 
 async function createWorkers(
   config: WorkerContext['config'],
-  { connection, activities, bundle }: WorkerParts,
+  { connection, activities, interceptors, bundle }: WorkerParts,
 ): Promise<{ orders: Worker; provider: Worker }> {
   const common = {
     connection,
     namespace: config.temporal.namespace ?? 'default',
     activities: activities as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>,
+    interceptors,
     shutdownGraceTime: SHUTDOWN_GRACE,
   } as const;
   const orders = await Worker.create({

@@ -119,3 +119,22 @@ test('the Web UI alone tells what an order waits for and what it is about', asyn
   expect(typedSearchAttributes.get(ORDER_STATUS)).toBe('watching');
   await world.api.cancel(order_id);
 });
+
+test('an order whose record fails each time is told, stands still, and goes on by itself when it can be written again', async () => {
+  const { order_id } = await world.place();
+  await untilWatching(order_id);
+  const { db } = world;
+  await db.unsafe(`create function refuse() returns trigger language plpgsql as $$ begin
+    if new.order_id = '${order_id}' then raise exception 'none of our code expects this'; end if; return new; end $$`);
+  await db`create trigger refused before update on orders for each row execute function refuse()`;
+  await world.simulator.setRate(PAIR, '0.93');
+  const failures = async () => {
+    const counts = (await world.metrics('worker')).matchAll(/^order_activity_failures_total\{.*\} (\d+)$/gm);
+    return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
+  };
+  await eventually('five failures', async () => (await failures()) >= 5);
+  expect((await world.api.read(order_id)).status).toBe('watching');
+  expect(await world.claims(order_id)).toBe(0);
+  await db`drop trigger refused on orders`;
+  expect(await world.ended(order_id)).toMatchObject({ status: 'executed' });
+});

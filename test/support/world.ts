@@ -47,6 +47,8 @@ export interface World {
   /** Starts one of the product's processes, or another program in its place, and waits until it is ready. */
   start(name: ProcessName, options?: { script?: string; env?: Record<string, string> }): Promise<Child>;
   child(name: ProcessName): Child;
+  /** What the process shows to Prometheus. */
+  metrics(name: ProcessName): Promise<string>;
   /** A request of this world's user: 20 USDT → USDC at ≥ 0.92, good for two minutes. */
   request(fields?: Partial<OrderRequest>): OrderRequest;
   /** Places an order that must be accepted. */
@@ -117,6 +119,7 @@ export async function createWorld(settings: Record<string, string> = {}): Promis
   const apiUrl = `http://127.0.0.1:${apiPort}`;
   const api = createApiClient(apiUrl, apiKey);
   const children = new Map<ProcessName, Child>();
+  const metricsPorts = new Map<ProcessName, number>();
 
   const world: World = {
     env,
@@ -138,7 +141,11 @@ export async function createWorld(settings: Record<string, string> = {}): Promis
         readyUrl: `http://127.0.0.1:${metricsPort}/health/ready`,
       });
       children.set(name, child);
+      metricsPorts.set(name, metricsPort);
       return child;
+    },
+    async metrics(name) {
+      return (await fetch(`http://127.0.0.1:${metricsPorts.get(name)}/metrics`)).text();
     },
     child(name) {
       const child = children.get(name);

@@ -194,7 +194,7 @@ test.each(SERVICES)("the README's table has exactly the metrics that the %s show
 const MEASURED_IN: Record<Service, RegExp> = {
   api: /^(api\/|main\/(start-api|machine-clock)\.ts$)/,
   bridge: /^(pubsub-bridge\/|main\/(start-bridge|machine-clock)\.ts$)/,
-  worker: /^(activities\/|main\/(start-worker|machine-clock)\.ts$)/,
+  worker: /^(activities\/|main\/(start-worker|count-failures|machine-clock)\.ts$)/,
 };
 
 test.each(SERVICES)('the %s shows exactly what its rooms measure', (service) => {
