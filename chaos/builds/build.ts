@@ -19,6 +19,7 @@ export const BUILD_NAMES = [
   'deaf-to-429',
   'order-of-anybody',
   'talkative-log',
+  'stray-statements',
 ] as const;
 export type BuildName = (typeof BUILD_NAMES)[number];
 

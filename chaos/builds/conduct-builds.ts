@@ -32,6 +32,25 @@ async function findStored(`,
     caughtBy: 'S2',
     wrappers: { db: withOutboxApart },
   },
+  'stray-statements': {
+    broken:
+      'a transaction whose connection was lost goes on with its statements on the next one; the triggers that want each version with its event are gone too',
+    harms: ['I11', 'I2'],
+    caughtBy: 'B13',
+    mutations: [
+      {
+        file: 'node_modules/postgres/src/index.js',
+        text: `        if (lost)
+          return q.reject(lost)
+`,
+        by: '        // As the driver is published.\n',
+      },
+    ],
+    unguard: [
+      'drop trigger if exists event_has_its_version on order_events',
+      'drop trigger if exists version_has_its_event on orders',
+    ],
+  },
   'no-row-is-mine': {
     broken:
       'a claim of a key that changed no row is read as "it was me"; the unique index that forbids a second order is gone too',

@@ -1,8 +1,12 @@
 // Situations in which customers, or Conduit, could be treated wrongly.
 import { Redis } from 'ioredis';
 import type { Experiment } from '../experiments/experiment.ts';
+import { expectStruck, restartAll } from '../experiments/processes.ts';
 import { callsOf } from '../load/customer-calls.ts';
-import { ALONE, placeWaiting } from './orders-alone.ts';
+import type { Passing } from '../system/desk.ts';
+import { ALONE, placeWaiting, untilPast } from './orders-alone.ts';
+
+const WORKERS = ['worker1', 'worker2'] as const;
 
 export const CONDUCT_EXPERIMENTS: readonly Experiment[] = [
   {
@@ -54,6 +58,28 @@ export const CONDUCT_EXPERIMENTS: readonly Experiment[] = [
           await calls.cancel(orderId, true);
         }
       stage.note('strangers have asked');
+    },
+  },
+  {
+    id: 'B13',
+    title: 'transactions of workers with two connections stand still until PostgreSQL has ended them',
+    atRisk: ['I11', 'I2'],
+    ...ALONE,
+    async run(stage) {
+      const { system } = stage;
+      // So few that the one that was lost is needed at once, and made anew.
+      for (const name of WORKERS) system.configure(name, { DATABASE_MAX_CONNECTIONS: '2' });
+      await restartAll(system, WORKERS);
+      const orders = await placeWaiting(stage, 12, 30_000);
+      await untilPast(stage, orders, ['accepted']);
+      const hold = async ({ process, about }: Passing) => {
+        stage.note('stall in a transaction', { process, ...about });
+        await stage.sleep(2_600);
+      };
+      system.desk.arm('S17', hold, { times: 6, fits: ({ about }) => about['into'] === 'order_events' });
+      await stage.market.cross();
+      await stage.sleep(12_000);
+      expectStruck(stage);
     },
   },
 ];

@@ -1,4 +1,3 @@
-import postgres from 'postgres';
 import type { Build, Wrappers } from './build.ts';
 import { buildOf } from './catalogue.ts';
 import { installMutations } from './mutate.ts';
@@ -23,6 +22,8 @@ export async function loadBuild(env: NodeJS.ProcessEnv = process.env): Promise<R
 
 async function unguard({ unguard: statements = [] }: Build, url: string): Promise<void> {
   if (statements.length === 0) return;
+  // Not before the build has changed what it changes of the driver.
+  const { default: postgres } = await import('postgres');
   const sql = postgres(url, { max: 1, onnotice: () => {} });
   try {
     await sql.begin(async (tx) => {

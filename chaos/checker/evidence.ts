@@ -59,6 +59,8 @@ export interface Evidence {
   readonly handles: readonly HandlesRow[];
   /** When the guard found that a rate had jumped, and asked again; by the logs. */
   readonly guardAlerts: readonly number[];
+  /** The lines in which a worker tells that an activity of an order failed though PostgreSQL could be asked. */
+  readonly failedActivities: readonly string[];
 }
 
 /** Tables of which nothing is read but whether they hold what they must not. */
@@ -90,7 +92,8 @@ export function readEvidence(dir: string): Evidence {
     otherRuns: lines<OtherRuns>('other_runs', OTHER_RUNS).map(withWholeRuns),
     metrics: lines('metrics', METRICS),
     handles: lines('handles', HANDLES),
-    guardAlerts: alertsIn(dir, 'rate_suspect'),
+    guardAlerts: logged(dir, '"alert":"rate_suspect"').map(({ at }) => at),
+    failedActivities: logged(dir, '"event":"activity_failed"').map(({ line }) => line),
   };
 }
 
@@ -101,14 +104,15 @@ function parsed(dir: string, name: string): unknown[] {
     .map((line) => JSON.parse(line) as unknown);
 }
 
-function alertsIn(dir: string, alert: string): number[] {
+/** The lines of the logs that hold this. One that was cut off, by a kill or a full volume, tells no time. */
+function logged(dir: string, words: string): { line: string; at: number }[] {
   const logs = join(dir, 'logs');
   if (!existsSync(logs)) return [];
   const lines = readdirSync(logs).flatMap((name) => readFileSync(join(logs, name), 'utf8').split('\n'));
   return lines
-    .filter((line) => line.includes(`"alert":"${alert}"`))
-    .map((line) => Date.parse(/"time":"([^"]+)"/.exec(line)?.[1] ?? ''))
-    .filter((at) => !Number.isNaN(at));
+    .filter((line) => line.includes(words))
+    .map((line) => ({ line, at: Date.parse(/"time":"([^"]+)"/.exec(line)?.[1] ?? '') }))
+    .filter(({ at }) => !Number.isNaN(at));
 }
 
 function asEntry(line: unknown, index: number): HistoryEntry {

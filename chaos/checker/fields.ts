@@ -46,6 +46,7 @@ const ATTEMPT: Fields<AttemptRow> = {
   attempt: 'number',
   status: 'text',
   reference: 'text',
+  quoteId: 'text',
   quoteOptionId: 'text',
   optionExpiresAt: 'number',
   quotedDebit: 'decimal',
@@ -81,13 +82,14 @@ const EVENT: Fields<EventRow> = {
   reason: 'text?',
   actor: 'text',
   attempt: 'number?',
+  detail: 'object',
   occurredAt: 'number',
   pages: 'list',
 };
 const KEY: Fields<KeyRow> = { userId: 'text', key: 'text', orderId: 'text' };
 const MESSAGE: Fields<MessageRow> = { topic: 'text', payload: 'object', publishedAt: 'number?' };
 const INBOX: Fields<InboxRow> = { eventId: 'text', type: 'text', orderId: 'text?' };
-const OBSERVATION: Fields<ObservationRow> = { pair: 'text', observedAt: 'number' };
+const OBSERVATION: Fields<ObservationRow> = { pair: 'text', quoteId: 'text', observedAt: 'number' };
 const PAUSE: Fields<PauseRow> = { scope: 'text', reason: 'text' };
 const OWNER: Fields<OwnerRow> = { accountId: 'text', userId: 'text' };
 

@@ -24,6 +24,7 @@ export interface AttemptRow {
   readonly attempt: number;
   readonly status: string;
   readonly reference: string;
+  readonly quoteId: string;
   readonly quoteOptionId: string;
   readonly optionExpiresAt: number;
   readonly quotedDebit: string;
@@ -59,6 +60,8 @@ export interface EventRow {
   readonly reason: string | null;
   readonly actor: string;
   readonly attempt: number | null;
+  /** The quote of a look as `quote`, that of the creation as `quote_id`. */
+  readonly detail: Readonly<Record<string, unknown>>;
   readonly occurredAt: number;
   /** Why a person was to be called. */
   readonly pages: readonly string[];
@@ -80,6 +83,7 @@ export interface KeyRow {
 }
 export interface ObservationRow {
   readonly pair: string;
+  readonly quoteId: string;
   readonly observedAt: number;
 }
 export interface PauseRow {

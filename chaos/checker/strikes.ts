@@ -10,9 +10,12 @@ const STRIKES =
 
 /** The beginnings of such strikes. */
 export function strikesIn(history: Evidence['history']): FaultNote[] {
-  return history.filter(
-    (entry) => entry.kind === 'fault' && entry.phase !== 'end' && STRIKES.test(entry.what),
-  ) as FaultNote[];
+  return struckIn(history).filter(({ phase }) => phase !== 'end');
+}
+
+/** Their beginnings and their ends. */
+export function struckIn(history: Evidence['history']): FaultNote[] {
+  return history.filter((entry): entry is FaultNote => entry.kind === 'fault' && STRIKES.test(entry.what));
 }
 
 /** How long after a freeze is over what it kept from happening may still be heard of. */

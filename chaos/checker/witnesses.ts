@@ -32,6 +32,8 @@ export interface Fact {
   /** What is credited in the end, where the order prints more. */
   readonly arrives?: Money;
   readonly order?: HeldOrder;
+  /** Of a quote that was made. */
+  readonly quoteId?: string;
   /** Who changed it. */
   readonly by?: string;
   readonly options?: readonly {

@@ -9,6 +9,9 @@ type Action = FaultRuleInput['action'];
 const LISTS = ['orders.list'] as const;
 const READS = ['orders.get', 'orders.list'] as const;
 
+/** For so long the provider's former secret signs beside a new one. */
+const GRACE_MS = 20_000;
+
 const often = (
   operation: NonNullable<FaultRuleInput['match']>['operation'],
   probability: number,
@@ -79,14 +82,26 @@ export const ANSWER_EXPERIMENTS: readonly Experiment[] = [
     id: 'F49',
     title: "Conduit's clock drifts away, and the secret of its webhooks is rotated",
     atRisk: ['I4', 'I15'],
-    async run({ system, windowMs, sleep, note, during, struck }) {
+    async run({ system, timeScale, windowMs, sleep, note, during, struck, expect }) {
       await sleep(windowMs / 4);
+      await system.simulator.setKnobs({ rotationGraceMs: GRACE_MS });
       await system.rotateWebhookSecret();
+      const graceEndsAt = Date.now() + GRACE_MS / timeScale;
       note('the secret is rotated');
       await sleep(1_000);
       // The former one is still good; now the api learns the new one.
       await system.fleet.terminate('api');
       await system.fleet.start('api');
+      await system.fleet.untilReady(['api']);
+      // From here on the new one alone signs.
+      await sleep(Math.max(0, graceEndsAt + 100 - Date.now()));
+      const sent = await system.simulator.sendWebhook({ type: 'order.succeeded', data: {} });
+      const status = 'status' in sent ? sent.status : null;
+      expect(
+        status !== null && status < 300,
+        'I15',
+        `signed by the new secret alone, a webhook was answered ${status}`,
+      );
       await system.simulator.setKnobs({ dateSkewMs: 2_500 });
       note('the clock is off', { ms: 2_500 });
       await sleep(windowMs / 4);

@@ -46,6 +46,13 @@ export function expectStruck({ system, struck }: Stage): void {
     struck(left < times, `nothing came to seam ${seam}: it was not struck`);
 }
 
+/** How many questions that were asked in that time were answered 503. */
+export function countRefused({ history }: Stage, from: number, until: number): number {
+  return history.entries.filter(
+    (it) => it.kind === 'operation' && it.status === 503 && it.beganAt >= from && it.beganAt <= until,
+  ).length;
+}
+
 async function rollingRestart(stage: Stage, name: ProcessName): Promise<void> {
   const { code, signal, ms } = await stage.system.fleet.terminate(name);
   stage.note('SIGTERM', { name, code, signal, ms });

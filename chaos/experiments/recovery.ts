@@ -14,7 +14,7 @@ export interface Look {
   readonly isWell: boolean;
 }
 
-/** The first look since `from` that was good and was followed by others that were, too. */
+/** The first look since `from` that was good and so were the two after it. */
 export function firstWellSince(looks: readonly Look[], from: number): Look | undefined {
   return looks.find(({ at }, index) => {
     const row = looks.slice(index, index + LOOKS_IN_A_ROW);
@@ -23,7 +23,7 @@ export function firstWellSince(looks: readonly Look[], from: number): Look | und
 }
 
 export interface RecoveryWatch {
-  /** In milliseconds from the last fault; null when the system was not well again, or did not stay so, until `giveUpAt`. */
+  /** In milliseconds from the last fault; null when the system is not well from now on, nor becomes so until `giveUpAt`. */
   recovered(lastFaultAt: number, giveUpAt: number): Promise<number | null>;
   end(): Promise<void>;
 }

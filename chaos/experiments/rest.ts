@@ -6,7 +6,9 @@ import type { System } from '../system/system.ts';
 import type { Stage } from './experiment.ts';
 
 /** What the design gives an order after its expiry or after the faults, and then some for the last writes. */
-export const REST_AFTER_MS = 100_000;
+const REST_AFTER_MS = 100_000;
+/** The longest that an experiment keeps a webhook, at the usual pace. */
+const LONGEST_DELIVERY_MS = 600_000;
 const POLL_MS = 500;
 /** Polls between two passes over the orphans that we ask for. */
 const ORPHANS_EVERY = 8;
@@ -19,6 +21,7 @@ const KNOBS = {
   requestsPerSecond: null,
   quoteTtlMs: 300_000,
   idempotencyWindowMs: 2_592_000_000,
+  rotationGraceMs: 86_400_000,
 } as const;
 
 /** What an experiment leaves to the one after it, when both are judged together: every process up, and nothing armed. */
@@ -45,7 +48,7 @@ export async function asShipped(system: System): Promise<void> {
 }
 
 /** Ends what an experiment kept open at the provider. */
-async function releaseHeld({ simulator }: System): Promise<void> {
+async function releaseHeld({ simulator }: System): Promise<number> {
   const ledger = await simulator.ledger({
     event: ['order.claimed', 'order.succeeded', 'order.failed', 'order.cancelled'],
   });
@@ -55,6 +58,7 @@ async function releaseHeld({ simulator }: System): Promise<void> {
     else if ('orderId' in fact && fact.orderId !== undefined) open.delete(fact.orderId);
   }
   for (const orderId of open) await simulator.holdSettlement(orderId, false);
+  return open.size;
 }
 
 /** Up to where the provider's ledger has been written. */
@@ -63,15 +67,17 @@ export async function lastSeq({ simulator }: System): Promise<number> {
 }
 
 /** Takes back everything that an experiment may have broken, as its operators would: what is paused by hand is resumed by hand. */
-export async function heal({ system }: Stage): Promise<void> {
+export async function heal({ system, history, experiment }: Stage): Promise<void> {
   const { network, simulator, desk, fleet, services, db, env } = system;
   desk.disarm();
+  const isDown = PROCESSES.some((name) => fleet.isFrozen(name) || fleet.pidOf(name) === null);
   for (const name of PROCESSES) fleet.thaw(name);
-  for (const { name } of services.list) if (!services.isRunning(name)) await services.restart(name);
+  const gone = services.list.filter(({ name }) => !services.isRunning(name));
+  for (const { name } of gone) await services.restart(name);
   await network.heal();
   await simulator.clearFaults();
   await simulator.setKnobs(KNOBS);
-  await releaseHeld(system);
+  const released = await releaseHeld(system);
   for (const name of PROCESSES) await fleet.start(name);
   const paused = await db<
     { scope: string; reason: string }[]
@@ -80,6 +86,9 @@ export async function heal({ system }: Stage): Promise<void> {
     system.tell('an operator resumes', { scope, reason });
     await runProductCommand('admin', ['resume', '--scope', scope], env);
   }
+  // What has lasted until now is over only now.
+  if (isDown || gone.length + released + paused.length > 0)
+    history.add({ kind: 'fault', experiment, at: Date.now(), what: 'what was left to heal', phase: 'end' });
 }
 
 /** Webhooks that are still to come. One that comes after its order's end is to change nothing, which only who waits for it will see. */
@@ -106,23 +115,36 @@ async function lookAfterOrphans({ client, call }: System['temporal']): Promise<v
 /** Waits until every order and its run have ended, no orphan is open and no webhook is under way; false when that did not come in time. */
 export async function untilRested(
   system: System,
-  { orderIds, afterSeq, healedAt }: { orderIds: readonly string[]; afterSeq: number; healedAt: number },
+  {
+    orderIds,
+    afterSeq,
+    healedAt,
+    timeScale,
+  }: { orderIds: readonly string[]; afterSeq: number; healedAt: number; timeScale: number },
 ): Promise<boolean> {
   const { db, temporal } = system;
   const ids = orderIds as string[];
   const [last] = await db<{ expiry: number | null }[]>`
     select max(expires_at) as expiry from orders where order_id = any(${ids}::uuid[])`;
-  const giveUpAt = Math.max(healedAt, last?.expiry ?? 0) + REST_AFTER_MS;
-  for (let polls = 0; ; polls += 1) {
-    if (polls % ORPHANS_EVERY === 0) await lookAfterOrphans(temporal);
+  const giveUpAt = Math.max(healedAt, last?.expiry ?? 0) + REST_AFTER_MS + LONGEST_DELIVERY_MS / timeScale;
+  const areRowsAtRest = async (): Promise<boolean> => {
     const [row] = await db<{ open: number }[]>`
       select (select count(*) from orders where order_id = any(${ids}::uuid[]) and closed_at is null)::int
         + (select count(*) from transactions where order_id = any(${ids}::uuid[])
             and orphan_until is not null and orphan_closed_at is null)::int
         + (select count(*) from outbox where published_at is null)::int as open`;
-    // Runs are told of their row's end, or find it: a worker that died holds a task of theirs for ten seconds.
-    if (row?.open === 0 && (await openRuns(temporal)) === 0 && (await openDeliveries(system, afterSeq)) === 0)
-      return true;
+    return row?.open === 0;
+  };
+  // The rows again after the webhooks: one that comes meanwhile leaves a message. And runs are told of their row's end, or find
+  // it: a worker that died holds a task of theirs for ten seconds.
+  const isAtRest = async () =>
+    (await areRowsAtRest()) &&
+    (await openDeliveries(system, afterSeq)) === 0 &&
+    (await areRowsAtRest()) &&
+    (await openRuns(temporal)) === 0;
+  for (let polls = 0; ; polls += 1) {
+    if (polls % ORPHANS_EVERY === 0) await lookAfterOrphans(temporal);
+    if (await isAtRest()) return true;
     if (Date.now() > giveUpAt) return false;
     await sleep(POLL_MS);
   }

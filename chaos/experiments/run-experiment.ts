@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { seconds } from '../../stack/progress.ts';
 import { judge, outcomesIn, type Verdict } from '../checker/judge.ts';
+import { RECOVERY_MS } from '../checker/laws/recovery.ts';
 import type { Meta } from '../checker/witnesses.ts';
 import { exportEvidence, writeMeta } from '../evidence/export.ts';
 import { type History, openHistory, type Turn } from '../evidence/history.ts';
@@ -11,7 +12,7 @@ import { PROCESSES } from '../system/fleet.ts';
 import type { System } from '../system/system.ts';
 import type { Experiment, Stage } from './experiment.ts';
 import { lastFaultIn, watchRecovery } from './recovery.ts';
-import { asShipped, heal, keepUp, lastSeq, REST_AFTER_MS, untilRested } from './rest.ts';
+import { asShipped, heal, keepUp, lastSeq, untilRested } from './rest.ts';
 import { createStage } from './stage.ts';
 
 export interface Result {
@@ -72,7 +73,7 @@ export async function runExperiments(
   const { stages, healedAt, recoveryMs } = await actAll(system, experiments, history, options, turn);
   const accepted = acceptedIn(history);
   const orderIds = await placedSince(system, beganAt);
-  const rested = await untilRested(system, { orderIds, afterSeq, healedAt });
+  const rested = await untilRested(system, { orderIds, afterSeq, healedAt, timeScale });
   turn(rested ? 'rested' : 'gave_up');
   if (rested) for (const stage of stages) await repeatAtRest(stage);
 
@@ -155,7 +156,7 @@ async function actAll(
     }
     const healedAt = Date.now();
     turn('healed');
-    const recoveryMs = await watch.recovered(lastFaultIn(history), healedAt + REST_AFTER_MS);
+    const recoveryMs = await watch.recovered(lastFaultIn(history), healedAt + RECOVERY_MS);
     if (recoveryMs !== null) turn('recovered', undefined, { recoveryMs });
     return { stages, healedAt, recoveryMs };
   } finally {

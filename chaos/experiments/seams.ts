@@ -57,6 +57,21 @@ const freeze =
 const OLD_PERMIT_MS = 3_000;
 const PAST_EXPIRY_MS = 1_000;
 
+/**
+ * Longer than PostgreSQL lets a transaction do nothing: it ends the session, and the rest of the transaction comes too late. Its process
+ * goes on meanwhile, and makes its lost connection anew; or is frozen, and wakes with all of that at once.
+ */
+const outlastTransaction =
+  (how: 'held' | 'frozen'): Hit =>
+  async ({ system: { fleet }, note, sleep }, { process, seam, about }) => {
+    note('stall at seam', { seam, process, ms: IDLE_TRANSACTION_MS, how, ...about });
+    if (how === 'frozen') fleet.freeze(process as ProcessName);
+    await sleep(IDLE_TRANSACTION_MS);
+    fleet.thaw(process as ProcessName);
+    return true;
+  };
+const IDLE_TRANSACTION_MS = 2_600;
+
 /** Once the provider has the request, and before its reply is read. */
 const killOnceReceived =
   (event: string): Hit =>
@@ -127,18 +142,19 @@ function seam(
     executes: false,
     load,
     async run(stage) {
-      const missing = new Set(strikes);
+      /** Those that have not fallen, and of these the ones that nobody has come to yet. */
+      const [missing, awaited] = [new Set(strikes), new Set(strikes)];
       const arm = (strike: Strike): void => {
         const struck = async (passing: Passing) => {
-          missing.delete(strike);
-          if (await strike.hit(stage, passing)) return;
-          missing.add(strike);
+          awaited.delete(strike);
+          if (await strike.hit(stage, passing)) return void missing.delete(strike);
+          awaited.add(strike);
           arm(strike);
         };
         const earlier = strike.isLater ? strikes.slice(0, strikes.indexOf(strike)) : [];
         const isDue = fits(strike.about);
         stage.system.desk.arm(id, struck, {
-          fits: (passing) => isDue(passing) && isAwake(stage.system)(passing) && !earlier.some((it) => missing.has(it)),
+          fits: (passing) => isDue(passing) && isAwake(stage.system)(passing) && !earlier.some((it) => awaited.has(it)),
         });
       };
       for (const strike of strikes) arm(strike);
@@ -217,5 +233,17 @@ export const SEAM_EXPERIMENTS: readonly Experiment[] = [
     ['I5', 'I1'],
     each(cancelMeanwhile, 'recorded', 'watch ', 'watch ', 'adopt_created ', 'adopt_created ', 'complete '),
     MANY,
+  ),
+  seam(
+    'S17',
+    'a transaction stands still between two statements until PostgreSQL has ended it',
+    ['I11', 'I1', 'I2'],
+    [
+      ...each(outlastTransaction('held'), 'event', 'accepted', 'execute_permitted', 'executed'),
+      ...each(outlastTransaction('held'), 'into', 'conduit_sends', 'outbox'),
+      ...each(outlastTransaction('frozen'), 'event', 'attempt_prepared'),
+      ...each(outlastTransaction('frozen'), 'into', 'conduit_sends').map(later),
+    ],
+    LONGER,
   ),
 ];

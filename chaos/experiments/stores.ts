@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { planOrders } from '../load/plan.ts';
 import { signalService } from '../system/pids.ts';
 import type { Experiment, Stage } from './experiment.ts';
-import { expectStruck, restartAll } from './processes.ts';
+import { countRefused, expectStruck, restartAll } from './processes.ts';
 
 const DATABASE_LINKS = ['api>postgres', 'worker1>postgres', 'worker2>postgres', 'bridge1>postgres', 'bridge2>postgres'];
 
@@ -23,6 +23,18 @@ async function withRedis(url: string, work: (redis: Redis) => Promise<void>): Pr
   } finally {
     redis.disconnect();
   }
+}
+
+/** How many sessions of an application waited for a lock at once, at most. */
+async function waitingSessions({ system: { db }, sleep }: Stage, application: string, ms: number): Promise<number> {
+  let most = 0;
+  for (const until = Date.now() + ms; Date.now() < until; await sleep(100)) {
+    const [row] = await db<{ waiting: number }[]>`
+      select count(*)::int as waiting from pg_stat_activity
+      where application_name = ${application} and datname = current_database() and wait_event_type = 'Lock'`;
+    most = Math.max(most, row?.waiting ?? 0);
+  }
+  return most;
 }
 
 export const STORE_EXPERIMENTS: readonly Experiment[] = [
@@ -104,7 +116,9 @@ export const STORE_EXPERIMENTS: readonly Experiment[] = [
       const { system, random, experiment, place, note } = stage;
       system.configure('api', { DATABASE_MAX_CONNECTIONS: '2' });
       await restartAll(system, ['api']);
-      note('two connections, 200 requests at once');
+      // In the words of what it does to the database's clients: what they had asked for may come to nothing.
+      note('two connections, 200 requests at once, and they stall');
+      const beganAt = Date.now();
       const shape = { orders: 200, windowMs: 0, kinds: { crossing: 0, contested: 0, expiring: 30, at_once: 1 } };
       const runId = `${experiment}-burst-${Date.now().toString(36)}`;
       // While this lasts each of them waits for its connection: a lock that an operator's session holds.
@@ -113,10 +127,13 @@ export const STORE_EXPERIMENTS: readonly Experiment[] = [
         // In a statement: a session that does nothing in its transaction is ended sooner.
         await tx`select pg_sleep(${HELD_MS / 1_000})`;
       });
+      const watched = waitingSessions(stage, 'conduitpay-api', HELD_MS);
       await Promise.all([hold, place(planOrders(shape, system.customers, random, runId))]);
-      const refused = stage.history.entries.filter((it) => it.kind === 'operation' && it.status === 503).length;
-      stage.report('answered 503', { refused });
-      stage.struck(refused > 0, 'the pool was never exhausted: nothing was answered 503');
+      const waiting = await watched;
+      const refused = countRefused(stage, beganAt, Date.now());
+      stage.report('answered 503', { refused, waiting });
+      stage.struck(refused > 0, 'nothing was answered 503');
+      stage.struck(waiting === 2, `${waiting} connections of the api were waiting at once, not its two`);
       system.configure('api');
       await restartAll(system, ['api']);
     },

@@ -1,7 +1,7 @@
 // The api with its seams: what a crash between a commit and the words about it leaves behind.
 import { loadBuild } from '../builds/load-build.ts';
 import { pass } from './seams.ts';
-import { type Statement, watchDatabase } from './watched-database.ts';
+import { eventOf, type Statement, tableOf, watchDatabase } from './watched-database.ts';
 
 const isPlacing = (statements: readonly Statement[]) =>
   statements.some(({ text }) => text.startsWith('insert into orders'));
@@ -15,12 +15,21 @@ const isCancelling = (statements: readonly Statement[]) =>
 const build = await loadBuild();
 const { runProcess } = await import('../../src/main/process.ts');
 const { API_PROCESS, startApi } = await import('../../src/main/start-api.ts');
+const { ORDER_EVENTS } = await import('../../src/db/transition.ts');
 
 await runProcess(API_PROCESS, (context) =>
   startApi(context, {
     db: (db) =>
       build.db(
         watchDatabase(db, {
+          async beforeStatement(statement) {
+            const into = tableOf(statement);
+            if (into === null) return;
+            await pass('S17', {
+              into,
+              ...(into === 'order_events' ? { event: eventOf(statement, ORDER_EVENTS) } : {}),
+            });
+          },
           async beforeCommit(statements) {
             if (isPlacing(statements)) await pass('S1');
           },

@@ -50,6 +50,16 @@ function watchTransaction(tx: object, statements: Statement[], { beforeStatement
   });
 }
 
+/** The table that a statement adds a row to, if it adds one. */
+export function tableOf({ text }: Statement): string | null {
+  return /^insert into (\w+)/.exec(text)?.[1] ?? null;
+}
+
+/** What happened, where a statement writes an event down: the first word of that list among its values. */
+export function eventOf({ values }: Statement, events: readonly string[]): string {
+  return String(values.find((value) => (events as readonly unknown[]).includes(value)));
+}
+
 function isTemplate(value: unknown): value is TemplateStringsArray {
   return Array.isArray(value) && 'raw' in value;
 }

@@ -3,7 +3,7 @@
 import type { ConduitClient } from '../../src/clients/conduit/client.ts';
 import { loadBuild } from '../builds/load-build.ts';
 import { pass } from './seams.ts';
-import { watchDatabase } from './watched-database.ts';
+import { eventOf, tableOf, watchDatabase } from './watched-database.ts';
 
 const { CHAOS_WORKFLOW_BUNDLE: codePath = '' } = process.env;
 
@@ -21,8 +21,12 @@ await runProcess(WORKER_PROCESS, (context) =>
     db: (db) =>
       build.db(
         watchDatabase(db, {
-          async beforeStatement({ text, values }) {
-            if (text.startsWith('insert into order_events')) await pass('S11', { event: eventIn(values) });
+          async beforeStatement(statement) {
+            const into = tableOf(statement);
+            if (into === null) return;
+            const about = into === 'order_events' ? { event: eventOf(statement, ORDER_EVENTS) } : {};
+            if (into === 'order_events') await pass('S11', about);
+            await pass('S17', { into, ...about });
           },
         }),
       ),
@@ -76,12 +80,6 @@ function withSeams(client: ConduitClient): ConduitClient {
       return result;
     },
   };
-}
-
-/** What happened, among the values of the statement that writes it down: the first word of that list. */
-function eventIn(values: readonly unknown[]): string {
-  const words: readonly unknown[] = ORDER_EVENTS;
-  return String(values.find((value) => words.includes(value)));
 }
 
 /** `<reference>:execute:<m>` */

@@ -18,6 +18,7 @@ export const SEAMS = [
   'S13',
   'S15',
   'S16',
+  'S17',
 ] as const;
 export type Seam = (typeof SEAMS)[number];
 

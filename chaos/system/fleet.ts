@@ -15,8 +15,8 @@ export interface FleetOptions {
   readonly envOf: (name: ProcessName) => Readonly<Record<string, string>>;
   readonly metricsPorts: Readonly<Record<ProcessName, number>>;
   readonly logDir: string;
-  /** Told of each start and end. */
-  readonly tell: (what: 'started' | 'ended', name: ProcessName, detail: Record<string, unknown>) => void;
+  /** Told of each start and end, and when a process was ready for the first time. */
+  readonly tell: (what: 'started' | 'ready' | 'ended', name: ProcessName, detail: Record<string, unknown>) => void;
 }
 
 /** The product's processes, each kept running as an orchestrator would: one that ends by itself is started again. */
@@ -43,6 +43,7 @@ export interface Fleet {
 /** A worker may take 40 s to end in good order. */
 const STOP_DEADLINE_MS = 45_000;
 const RESTART_MS = 500;
+const READY_EVERY_MS = 250;
 const READY_DEADLINE_MS = 90_000;
 
 const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'TZ'];
@@ -82,6 +83,7 @@ export function createFleet({ envOf, metricsPorts, logDir, tell }: FleetOptions)
     children.set(name, child);
     frozen.delete(name);
     tell('started', name, { pid: child.pid });
+    void tellReady(name, child);
     void child.exited.then(async (exit) => {
       const isWanted = () => wanted.has(name) && children.get(name) === child;
       tell('ended', name, { pid: child.pid, ...exit, isAsked: !isWanted() });
@@ -89,6 +91,13 @@ export function createFleet({ envOf, metricsPorts, logDir, tell }: FleetOptions)
       if (isWanted())
         await start(name).catch((error: unknown) => tell('ended', name, { error: String(error), isAsked: false }));
     });
+  }
+
+  async function tellReady(name: ProcessName, child: Child): Promise<void> {
+    while (child.isRunning() && children.get(name) === child) {
+      if ((await unready(name))?.length === 0) return tell('ready', name, { pid: child.pid });
+      await sleep(READY_EVERY_MS);
+    }
   }
 
   async function down(

@@ -1,4 +1,4 @@
-// I1 and I7, as the service itself saw them: what it calls a person for because money moved that it had not sent.
+// I1, I7 and I14, as the service itself saw them: what it calls a person for because money moved that it had not sent, and what it cannot do.
 import type { Evidence } from '../evidence.ts';
 import { broken, type Invariant, type Violation } from '../verdict.ts';
 import type { Fact } from '../witnesses.ts';
@@ -22,7 +22,20 @@ const HARMS = new Map<string, Harm>(
   } as const),
 );
 
-export function judgeAlarms({ events, pauses, history, ledger }: Evidence): Violation[] {
+export function judgeAlarms(evidence: Evidence): Violation[] {
+  return [...judgeCalls(evidence), ...judgeActivities(evidence)];
+}
+
+/** What a step of an order cannot do, and no outage explains, is a bug, also where a later try hides it. */
+function judgeActivities({ failedActivities }: Evidence): Violation[] {
+  const [first] = failedActivities;
+  if (first === undefined) return [];
+  const of = (name: string) => new RegExp(`"${name}":"((?:[^"\\\\]|\\\\.)*)"`).exec(first)?.[1] ?? '?';
+  const what = `${of('activity')}: ${of('message')}`;
+  return [broken('I14', null, `${failedActivities.length} activities of orders failed, the first ${what}`)];
+}
+
+function judgeCalls({ events, pauses, history, ledger }: Evidence): Violation[] {
   // At rest the pauses are lifted: what each was for is in the note of who lifted it.
   const lifted = history.flatMap((entry) =>
     entry.kind === 'system' && entry.what === 'an operator resumes' ? String(entry.detail['reason']) : [],

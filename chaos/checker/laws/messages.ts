@@ -11,6 +11,7 @@ export function judgeMessages(evidence: Evidence): Violation[] {
     ...judgeDeadLetters(evidence),
     ...judgeInbox(evidence),
     ...judgeAcknowledged(evidence),
+    ...judgeRefused(evidence),
   ];
 }
 
@@ -111,6 +112,12 @@ function madeUpTypes(ledger: readonly Fact[]): string[] {
       ? type
       : [];
   });
+}
+
+/** What the provider sends is taken, at one of its tries: one that it gave up was refused each time. */
+function judgeRefused({ ledger }: Evidence): Violation[] {
+  const refused = ledger.filter(({ event, status }) => event === 'delivery.ended' && status !== 'succeeded').length;
+  return refused > 0 ? [broken('I11', null, `${refused} webhooks were refused until the provider gave up`)] : [];
 }
 
 /** What the provider was told to forget is kept here. A delivery that a fault swallowed nobody has received. */

@@ -2,7 +2,7 @@
 import { canonical, isPlain } from '../decimals.ts';
 import { type Evidence, groupBy, isTerminal } from '../evidence.ts';
 import type { EventRow } from '../rows.ts';
-import { strikesIn } from '../strikes.ts';
+import { strikesIn, struckIn } from '../strikes.ts';
 import { operationsOf } from '../told.ts';
 import { broken, type Violation } from '../verdict.ts';
 
@@ -45,14 +45,85 @@ export function judgeWatching(evidence: Evidence): Violation[] {
       if (piece.times.length > due)
         violations.push(broken('I13', orderId, `it was looked at ${piece.times.length} times, ${due} were due`));
     }
-  return [...violations, ...judgeQuotes(evidence, ticksIn, pieceMs), ...judgeReasons(evidence)];
+  const reasons = isTamperedWith(evidence.ledger) ? judgeCount(evidence, ticksIn, pieceMs) : judgeReasons(evidence);
+  return [...violations, ...reasons];
 }
 
 /** How many ticks of a pair are due between two times. */
 type TicksIn = (from: number, to: number) => number;
 
-/** All quotes together are held against those who may have had a reason to ask. */
-function judgeQuotes(evidence: Evidence, ticksIn: TicksIn, pieceMs: number): Violation[] {
+/**
+ * Each quote is named by what it was for: an observation, a look, a creation, an attempt. One that is not needs somebody who may have
+ * asked for it in vain.
+ */
+function judgeReasons(evidence: Evidence): Violation[] {
+  const { ledger, observations, attempts, events } = evidence;
+  const named = new Set<unknown>([
+    ...[...observations, ...attempts].map(({ quoteId }) => quoteId),
+    ...events.flatMap(({ detail }) => [detail['quote'], detail['quote_id']]),
+  ]);
+  const excuses = excusesIn(evidence);
+  const vain = ledger.flatMap(({ event, quoteId, at, options }) => {
+    if (event !== 'quote.created' || named.has(quoteId)) return [];
+    const quote = { at: Date.parse(at), amount: canonical(options?.[0]?.priced.totalDebit.amount ?? '') };
+    const index = excuses.findIndex((fits) => fits(quote));
+    if (index >= 0) excuses.splice(index, 1);
+    return index >= 0 ? [] : [quote];
+  });
+  const [first] = vain;
+  if (!first) return [];
+  const text = `${vain.length} quotes were for no look, creation or tick`;
+  return [broken('I13', null, `${text}, the first of ${first.amount} at ${new Date(first.at).toISOString()}`)];
+}
+
+/** Whether this may be why a quote has no name. Each is good for one. */
+type Excuse = (quote: { readonly at: number; readonly amount: string }) => boolean;
+
+/** What a process had asked for, in the activities and requests that it had under way, when it was struck. */
+const LOST_WITH_A_STRIKE = 3;
+
+function excusesIn(evidence: Evidence): Excuse[] {
+  const amounts = new Map(evidence.orders.map(({ orderId, amount }) => [orderId, canonical(amount)]));
+  const isSoon = (at: number, after: number) => at >= after && at <= after + TOLD_WITHIN_MS;
+  const lastAt = evidence.ledger.map(({ at }) => Date.parse(at)).reduce((a, b) => Math.max(a, b), 0);
+  return [
+    // The guard asks again where a rate has jumped, and says so.
+    ...evidence.guardAlerts.map(
+      (at): Excuse =>
+        (quote) =>
+          Math.abs(quote.at - at) <= TOLD_WITHIN_MS,
+    ),
+    // A creation that came to nothing, or was the second of two at once.
+    ...creationsIn(evidence)
+      .filter(({ status, replayed }) => status !== 201 || replayed)
+      .map(({ request, beganAt, endedAt }): Excuse => {
+        const amount = request?.['amount'];
+        return (quote) =>
+          isPlain(amount) &&
+          canonical(amount) === quote.amount &&
+          quote.at >= beganAt &&
+          quote.at <= endedAt + TOLD_WITHIN_MS;
+      }),
+    // A look whose order was ended meanwhile, or changed by somebody else than its run, is not written down.
+    ...evidence.events
+      .filter(({ event, status, actor }) => isTerminal(status) || (actor !== 'workflow' && event !== 'accepted'))
+      .map(
+        ({ orderId, occurredAt }): Excuse =>
+          (quote) =>
+            amounts.get(orderId) === quote.amount && isSoon(occurredAt, quote.at),
+      ),
+    ...struckIn(evidence.history).flatMap(({ at }) =>
+      Array.from({ length: LOST_WITH_A_STRIKE }, (): Excuse => (quote) => Math.abs(quote.at - at) <= STRIKE_MS),
+    ),
+    // Asked for when the evidence was taken: of each pair one at most.
+    ...[...new Set(evidence.observations.map(({ pair }) => pair))].map(
+      (): Excuse => (quote) => lastAt - quote.at <= TOLD_WITHIN_MS,
+    ),
+  ];
+}
+
+/** Where quotes were tampered with, all together are held against those who may have had a reason to ask. */
+function judgeCount(evidence: Evidence, ticksIn: TicksIn, pieceMs: number): Violation[] {
   const quotes = evidence.requests.filter(({ operation }) => operation === QUOTES);
   const pairs = new Set(quotes.map(({ pair }) => pair)).size;
   const creations = creationsIn(evidence);
@@ -68,34 +139,6 @@ function judgeQuotes(evidence: Evidence, ticksIn: TicksIn, pieceMs: number): Vio
     const due = pairs * ticksIn(from, to) + looked + created + again;
     return times.length > due ? [broken('I13', null, `${times.length} quotes, ${due} at most were due`)] : [];
   });
-}
-
-/**
- * Where nothing was struck, and no quote tampered with, each is known by its amount: it was for an order's look, for its creation, or for
- * a tick, which leaves an observation. The guard asks again where a rate jumped, and says so.
- */
-function judgeReasons(evidence: Evidence): Violation[] {
-  const { history, ledger, orders, events, observations, guardAlerts } = evidence;
-  if (strikesIn(history).length > 0 || isTamperedWith(ledger)) return [];
-  const amounts = new Map(orders.map(({ orderId, amount }) => [orderId, canonical(amount)]));
-  const reasons = [
-    ...events.filter(mayBeALook).map(({ orderId }) => amounts.get(orderId) ?? null),
-    ...creationsIn(evidence).map(({ request }) => {
-      const amount = request?.['amount'];
-      return isPlain(amount) ? canonical(amount) : null;
-    }),
-  ];
-  const due = groupBy(reasons, (amount) => amount);
-  const asked = groupBy(ledger, ({ event, options }) =>
-    event === 'quote.created' && options?.[0] ? canonical(options[0].priced.totalDebit.amount) : null,
-  );
-  let left = 0;
-  for (const [amount, its] of asked) left += Math.max(0, its.length - (due.get(amount)?.length ?? 0));
-  const pairs = new Set(observations.map(({ pair }) => pair)).size;
-  const ticks = observations.length + pairs * TICKS_MORE + guardAlerts.length;
-  return left > ticks
-    ? [broken('I13', null, `${left} quotes were for no look and no creation, ${ticks} were due`)]
-    : [];
 }
 
 const creationsIn = (evidence: Evidence) => operationsOf(evidence).filter(({ operation }) => operation === 'create');

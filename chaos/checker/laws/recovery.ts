@@ -5,7 +5,7 @@ import { strikesIn } from '../strikes.ts';
 import { broken, type Violation } from '../verdict.ts';
 
 /** After the faults the backlog is gone within this. */
-const RECOVERY_MS = 90_000;
+export const RECOVERY_MS = 90_000;
 /**
  * A process at rest holds some dozens: its pools, its listeners, its streams. This sees what leaks with every call or tick, and of what
  * leaks once an order only what hundreds of them leave.
@@ -37,14 +37,16 @@ const BEGINS_WITHIN_MS = 60_000;
 function judgeEnds({ history }: Evidence): Violation[] {
   const strikes = strikesIn(history);
   const startedAt = new Map<unknown, number>();
+  const haveBegun = new Set<unknown>();
   return history.flatMap((entry) => {
     if (entry.kind !== 'system') return [];
     const { at, what, detail } = entry;
     if (what === 'process.started') startedAt.set(detail['pid'], at);
+    if (what === 'process.ready') haveBegun.add(detail['pid']);
     if (what !== 'process.ended' || detail['isAsked'] === true) return [];
     const beganAt = startedAt.get(detail['pid']) ?? Number.NEGATIVE_INFINITY;
     const wasStruck = strikes.some((strike) => strike.at > beganAt - BEGINS_WITHIN_MS && strike.at <= at);
-    if (at - beganAt < BEGINS_WITHIN_MS && wasStruck) return [];
+    if (!haveBegun.has(detail['pid']) && at - beganAt < BEGINS_WITHIN_MS && wasStruck) return [];
     const { name, code, signal, error } = detail as Readonly<Record<string, string | number | null | undefined>>;
     return [broken('I14', null, `${name} ended by itself: ${error ?? signal ?? `code ${code}`}`)];
   });

@@ -31,6 +31,7 @@ export function addAttempt(folder: Folder, { orderId, direction, steps }: Story,
     attempt: 1,
     status: isExecuted ? 'succeeded' : 'cancelled',
     reference,
+    quoteId: `qte_${id}`,
     quoteOptionId: `qop_${id}`,
     optionExpiresAt: at(31_000),
     quotedDebit: '100.000000',
@@ -84,6 +85,7 @@ export function addAttempt(folder: Folder, { orderId, direction, steps }: Story,
 
   record(950, {
     event: 'quote.created',
+    quoteId: `qte_${id}`,
     options: [
       { id: `qop_${id}`, expiresAt: new Date(at(31_000)).toISOString(), priced: { totalDebit: order.totalDebit } },
     ],

@@ -109,7 +109,7 @@ export function cleanFolder(): Folder {
   for (let tick = 0; tick < 30; tick += 1) {
     const atMs = BEGAN_AT + 500 + tick * 1_000;
     folder.requests.push({ atMs, operation: 'quotes.create', pair: 'USD-EUR', status: 201 });
-    folder.rate_observations.push({ pair: 'USD-EUR', observedAt: atMs + 20 });
+    folder.rate_observations.push({ pair: 'USD-EUR', quoteId: `qte_tick${tick}`, observedAt: atMs + 20 });
   }
   return folder;
 }
@@ -150,7 +150,7 @@ function tell(folder: Folder, story: Story): void {
   });
   folder.idempotency_keys.push({ userId: OWNER, key: `key-${orderId}`, orderId });
   steps.forEach(([event, to, afterMs, actor = 'workflow'], index) => {
-    const rest = { reason: null, attempt: OF_ATTEMPTS.test(event) ? 1 : null, pages: [] };
+    const rest = { reason: null, detail: {}, attempt: OF_ATTEMPTS.test(event) ? 1 : null, pages: [] };
     folder.order_events.push({
       orderId,
       number: index + 1,

@@ -15,6 +15,7 @@ const started = (afterMs: number): HistoryEntry => ({
   what: 'process.started',
   detail: API,
 });
+const ready = (afterMs: number): HistoryEntry => ({ ...started(afterMs), what: 'process.ready' }) as HistoryEntry;
 const ended = (afterMs: number, isAsked = false): HistoryEntry => ({
   kind: 'system',
   at: BEGAN_AT + afterMs,
@@ -77,6 +78,11 @@ describe('I14: recovery', () => {
       'a process does not begin without what it needs',
       (folder) => folder.history.push(strike(4_000), started(5_000), ended(10_000)),
     ],
+    [
+      'a process that has once begun ends by itself, however young it is',
+      (folder) => folder.history.push(strike(4_000), started(5_000), ready(9_000), ended(10_000)),
+      /^I14 -: api ended by itself: code 1$/,
+    ],
     ['a process ends because it was told to', (folder) => folder.history.push(ended(10_000, true))],
     [
       'a process holds hundreds of files and handles',
@@ -105,6 +111,19 @@ describe('I14: recovery', () => {
       'sessions are left open at the database',
       (folder) => folder.handles.push({ name: 'worker1', openFiles: 40, sessions: 25 }),
       /^I14 -: at rest worker1 holds 25 sessions of its kind, 24 at most are due$/,
+    ],
+    [
+      'an activity of an order fails, and no outage explains it',
+      (folder) => {
+        const line = {
+          time: '2026-01-01T00:00:05Z',
+          event: 'activity_failed',
+          activity: 'sendCreate',
+          err: { message: 'a "row"' },
+        };
+        folder.logs['worker1-1.log'] = `${JSON.stringify(line)}\n`.repeat(3);
+      },
+      /^I14 -: 3 activities of orders failed, the first sendCreate: a \\"row\\"$/,
     ],
     [
       'an experiment found something itself',

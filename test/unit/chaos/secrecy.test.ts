@@ -43,7 +43,7 @@ const SECRECY: readonly Case[] = [
     (folder) =>
       Object.assign(
         the(folder.order_events, (it) => it.orderId === EXECUTED && it.number === 1),
-        { detail: ACCOUNT },
+        { detail: { of: ACCOUNT } },
       ),
     /^I15 -: order_events.jsonl shows wlt_acco…$/,
   ],
