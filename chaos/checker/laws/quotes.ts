@@ -143,11 +143,13 @@ function judgeCount(evidence: Evidence, ticksIn: TicksIn, pieceMs: number): Viol
 
 const creationsIn = (evidence: Evidence) => operationsOf(evidence).filter(({ operation }) => operation === 'create');
 
-/** Whether a rule was armed that a quote might meet: what it does to quotes may hide a tick. */
+/** Whether a rule was armed that a quote might meet, or quotes had another's time: what it does to quotes may hide a tick. */
 function isTamperedWith(ledger: Evidence['ledger']): boolean {
-  const armings = ledger.filter(({ event, what }) => event === 'control.used' && what === 'POST /_sim/faults');
-  return armings.some(({ with: rules }) =>
-    [rules as ArmedRule[]].flat().some(({ match: { operation = QUOTES } = {} }) => [operation].flat().includes(QUOTES)),
+  const uses = (route: string) => ledger.filter(({ event, what }) => event === 'control.used' && what === route);
+  const meetsQuotes = ({ match: { operation = QUOTES } = {} }: ArmedRule) => [operation].flat().includes(QUOTES);
+  return (
+    uses('POST /_sim/faults').some(({ with: rules }) => [rules as ArmedRule[]].flat().some(meetsQuotes)) ||
+    uses('PATCH /_sim/knobs').some(({ with: knobs }) => Boolean((knobs as { dateSkewMs?: number }).dateSkewMs))
   );
 }
 

@@ -215,14 +215,10 @@ const alertOfGuard = (folder: Folder, count: number) => {
   folder.logs['worker1-2.log'] = `${JSON.stringify(alert)}\n`.repeat(count);
 };
 
-const armed = (folder: Folder, ...rules: object[]) =>
-  folder.ledger.push({
-    seq: 400,
-    at: new Date(BEGAN_AT).toISOString(),
-    event: 'control.used',
-    what: 'POST /_sim/faults',
-    with: rules,
-  });
+const used = (folder: Folder, what: string, body: unknown) =>
+  folder.ledger.push({ seq: 400, at: new Date(BEGAN_AT).toISOString(), event: 'control.used', what, with: body });
+const armed = (folder: Folder, ...rules: object[]) => used(folder, 'POST /_sim/faults', rules);
+const knob = (folder: Folder, knobs: object) => used(folder, 'PATCH /_sim/knobs', knobs);
 
 const create = (atMs: number, answer: { status: number | null }) => ({
   kind: 'operation' as const,
@@ -341,6 +337,21 @@ describe('I13: every quote has a reason', () => {
         quoted(folder, '7', ['qte_vain']);
         armed(folder, { match: { operation: ['orders.get'] } }, { match: { probability: 0.2 } });
       },
+    ],
+    [
+      'nor one under another time',
+      (folder) => {
+        quoted(folder, '7', ['qte_vain']);
+        knob(folder, { dateSkewMs: 2_500 });
+      },
+    ],
+    [
+      'knobs that leave the time alone hide nothing',
+      (folder) => {
+        quoted(folder, '7', ['qte_vain']);
+        knob(folder, { dateSkewMs: 0, settlementHeld: true });
+      },
+      vain(1),
     ],
     [
       'rules that no quote can meet hide nothing',
