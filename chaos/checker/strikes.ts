@@ -18,6 +18,11 @@ export function struckIn(history: Evidence['history']): FaultNote[] {
   return history.filter((entry): entry is FaultNote => entry.kind === 'fault' && STRIKES.test(entry.what));
 }
 
+/** The ends of our processes: some experiments tell of what they have done only when it is done. */
+export function endsIn(history: Evidence['history']): SystemNote[] {
+  return history.filter((entry): entry is SystemNote => entry.kind === 'system' && entry.what === 'process.ended');
+}
+
 /** How long after a freeze is over what it kept from happening may still be heard of. */
 const AFTER_A_FREEZE_MS = 10_000;
 /** Which process has which id: of those that run already, and of those that are started. */

@@ -126,7 +126,7 @@ test('an order whose record fails each time is told, stands still, and goes on b
   const { db } = world;
   await db.unsafe(`create function refuse() returns trigger language plpgsql as $$ begin
     if new.order_id = '${order_id}' then raise exception 'none of our code expects this'; end if; return new; end $$`);
-  await db`create trigger refused before update on orders for each row execute function refuse()`;
+  await db`create trigger refused before update of version on orders for each row execute function refuse()`;
   await world.simulator.setRate(PAIR, '0.93');
   const failures = async () => {
     const counts = (await world.metrics('worker')).matchAll(/^order_activity_failures_total\{.*\} (\d+)$/gm);

@@ -2,7 +2,7 @@
 import { canonical, isPlain } from '../decimals.ts';
 import { type Evidence, groupBy, isTerminal } from '../evidence.ts';
 import type { EventRow } from '../rows.ts';
-import { strikesIn, struckIn } from '../strikes.ts';
+import { endsIn, strikesIn, struckIn } from '../strikes.ts';
 import { operationsOf } from '../told.ts';
 import { broken, type Violation } from '../verdict.ts';
 
@@ -112,7 +112,7 @@ function excusesIn(evidence: Evidence): Excuse[] {
           (quote) =>
             amounts.get(orderId) === quote.amount && isSoon(occurredAt, quote.at),
       ),
-    ...struckIn(evidence.history).flatMap(({ at }) =>
+    ...[...struckIn(evidence.history), ...endsIn(evidence.history)].flatMap(({ at }) =>
       Array.from({ length: LOST_WITH_A_STRIKE }, (): Excuse => (quote) => Math.abs(quote.at - at) <= STRIKE_MS),
     ),
     // Asked for when the evidence was taken: of each pair one at most.
