@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ConduitClient } from '../../src/clients/conduit/client.ts';
-import { permitClock } from '../../src/clients/conduit/permit-clock.ts';
+import { startOfPermit } from '../../src/clients/conduit/permit-clock.ts';
 
 /** Every request that leaves has a key of its own, as if keys were there to tell requests apart. */
 export function withFreshKeys(client: ConduitClient): ConduitClient {
@@ -15,7 +15,7 @@ export function withFreshKeys(client: ConduitClient): ConduitClient {
 export function withAgelessPermits(client: ConduitClient): ConduitClient {
   return {
     ...client,
-    createOrder: (send) => client.createOrder({ ...send, permitStartedAt: permitClock() }),
-    executeOrder: (send) => client.executeOrder({ ...send, permitStartedAt: permitClock() }),
+    createOrder: (send) => client.createOrder({ ...send, permitStartedAt: startOfPermit() }),
+    executeOrder: (send) => client.executeOrder({ ...send, permitStartedAt: startOfPermit() }),
   };
 }

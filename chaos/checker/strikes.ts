@@ -18,6 +18,16 @@ export function struckIn(history: Evidence['history']): FaultNote[] {
   return history.filter((entry): entry is FaultNote => entry.kind === 'fault' && STRIKES.test(entry.what));
 }
 
+/** From when until when such a strike lasted, where it did: what is asked for meanwhile may never be heard. */
+export function outagesIn(history: Evidence['history']): { readonly from: number; readonly until: number }[] {
+  const notes = struckIn(history);
+  return notes.flatMap(({ phase, what, at }) => {
+    if (phase !== 'begin') return [];
+    const end = notes.find((it) => it.phase === 'end' && it.what === what && it.at >= at);
+    return end ? [{ from: at, until: end.at }] : [];
+  });
+}
+
 /** The ends of our processes: some experiments tell of what they have done only when it is done. */
 export function endsIn(history: Evidence['history']): SystemNote[] {
   return history.filter((entry): entry is SystemNote => entry.kind === 'system' && entry.what === 'process.ended');

@@ -47,18 +47,21 @@ export async function asShipped(system: System): Promise<void> {
   if (names.length > 0) await fleet.untilReady(names);
 }
 
-/** Ends what an experiment kept open at the provider. */
-async function releaseHeld({ simulator }: System): Promise<number> {
+/** How long the provider takes for what nobody keeps, at the usual pace. */
+const SETTLES_IN_MS = 15_000;
+
+/** Ends what is open at the provider; with how much of it an experiment must have kept open. */
+async function releaseHeld({ simulator }: System, timeScale: number): Promise<number> {
   const ledger = await simulator.ledger({
     event: ['order.claimed', 'order.succeeded', 'order.failed', 'order.cancelled'],
   });
-  const open = new Set<string>();
+  const open = new Map<string, number>();
   for (const fact of ledger) {
-    if (fact.event === 'order.claimed') open.add(fact.orderId);
+    if (fact.event === 'order.claimed') open.set(fact.orderId, Date.parse(fact.at));
     else if ('orderId' in fact && fact.orderId !== undefined) open.delete(fact.orderId);
   }
-  for (const orderId of open) await simulator.holdSettlement(orderId, false);
-  return open.size;
+  for (const orderId of open.keys()) await simulator.holdSettlement(orderId, false);
+  return [...open.values()].filter((at) => Date.now() - at > (2 * SETTLES_IN_MS) / timeScale).length;
 }
 
 /** Up to where the provider's ledger has been written. */
@@ -67,7 +70,7 @@ export async function lastSeq({ simulator }: System): Promise<number> {
 }
 
 /** Takes back everything that an experiment may have broken, as its operators would: what is paused by hand is resumed by hand. */
-export async function heal({ system, history, experiment }: Stage): Promise<void> {
+export async function heal({ system, history, experiment, timeScale }: Stage): Promise<void> {
   const { network, simulator, desk, fleet, services, db, env } = system;
   desk.disarm();
   const isDown = PROCESSES.some((name) => fleet.isFrozen(name) || fleet.pidOf(name) === null);
@@ -77,7 +80,7 @@ export async function heal({ system, history, experiment }: Stage): Promise<void
   await network.heal();
   await simulator.clearFaults();
   await simulator.setKnobs(KNOBS);
-  const released = await releaseHeld(system);
+  const released = await releaseHeld(system, timeScale);
   for (const name of PROCESSES) await fleet.start(name);
   const paused = await db<
     { scope: string; reason: string }[]
@@ -142,12 +145,14 @@ export async function untilRested(
     (await openDeliveries(system, afterSeq)) === 0 &&
     (await areRowsAtRest()) &&
     (await openRuns(temporal)) === 0;
+  let longerMs: number | null = null;
   for (let polls = 0; ; polls += 1) {
     if (polls % ORPHANS_EVERY === 0) await lookAfterOrphans(temporal);
     if (await isAtRest()) return true;
-    // A webhook alone may be kept longer: the provider's queue is not ours.
-    const longer = Date.now() > giveUpAt && (await areRowsAtRest()) ? LONGEST_DELIVERY_MS / timeScale : 0;
-    if (Date.now() > giveUpAt + longer) return false;
+    // Where only webhooks are still to come they may be kept longer: the provider's queue is not ours.
+    if (Date.now() > giveUpAt)
+      longerMs ??= (await areRowsAtRest()) && (await openRuns(temporal)) === 0 ? LONGEST_DELIVERY_MS / timeScale : 0;
+    if (Date.now() > giveUpAt + (longerMs ?? 0)) return false;
     await sleep(POLL_MS);
   }
 }

@@ -1,5 +1,5 @@
 import { createOrderBody } from '../clients/conduit/body.ts';
-import { permitClock } from '../clients/conduit/permit-clock.ts';
+import { startOfPermit } from '../clients/conduit/permit-clock.ts';
 import type { SendResult } from '../clients/conduit/sends.ts';
 import type { RedisHints } from '../clients/redis-hints.ts';
 import { type AttemptRow, findAttempt, setNextLookup } from '../db/attempts.ts';
@@ -50,7 +50,7 @@ export function createTransfers(deps: TransferDeps): Pick<Activities, 'sendCreat
   ): Promise<ErrandResult> {
     if (!(await isOurs(orderId, seen.attempt))) return said('refused');
     // The permit's age counts from before its transaction: a commit that hangs makes it old, not young.
-    const permitStartedAt = permitClock();
+    const permitStartedAt = startOfPermit();
     const permit = await takePermit(db, { orderId, seen, operation, keyNumber, makeBody }, timing);
     if (!permit) return said('refused');
     const { order, attempt, sendId, key, body } = permit;

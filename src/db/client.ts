@@ -62,15 +62,16 @@ export function connectDatabase({ url, applicationName, maxConnections }: Databa
   });
 }
 
-let opened = 0;
-
 /**
  * A socket that ends by itself when nothing comes back: keep-alive does not see a peer that vanished with our bytes on the way,
  * and the system would retransmit them for a quarter of an hour.
  */
-function openSocket({ host, port, path }: { host: string[]; port: number[]; path?: string | false }): Socket {
-  // The driver leaves the choice among several hosts to whoever opens the socket.
-  const next = opened++ % host.length;
+function openSocket(
+  { host, port, path }: { host: string[]; port: number[]; path?: string | false },
+  failures: number,
+): Socket {
+  // The driver leaves the choice among several hosts to whoever opens the socket: each in turn, from the first.
+  const next = failures % host.length;
   const socket = path ? connect(path) : connect(port[next] ?? 5432, host[next]);
   // From here the driver takes the name that it asks a certificate for.
   if (!path) Object.assign(socket, { host: host[next] });
@@ -111,7 +112,7 @@ export function isSqlState(error: unknown, ...states: string[]): boolean {
 // Besides what is away or busy: a standby that is not yet promoted, a login or a database that is not (yet) there.
 const UNAVAILABLE_STATES = /^(08|53|57P|55P03|57014|25P03|25006|28|3D000|40P01|40001)/;
 const UNAVAILABLE_CODES =
-  /^(CONNECT_TIMEOUT|CONNECTION_CLOSED|CONNECTION_ENDED|CONNECTION_DESTROYED|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|ENOTFOUND|EHOSTUNREACH)$/;
+  /^(CONNECT_TIMEOUT|CONNECTION_CLOSED|CONNECTION_ENDED|CONNECTION_DESTROYED|ECONNREFUSED|ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENETDOWN)$/;
 
 /** Whether the database could not be asked just now: away, out of connections, a lock or a statement timed out. */
 export function isDatabaseUnavailable(error: unknown): boolean {

@@ -2,7 +2,7 @@
 import { canonical, isPlain } from '../decimals.ts';
 import { type Evidence, groupBy, isTerminal } from '../evidence.ts';
 import type { EventRow } from '../rows.ts';
-import { endsIn, strikesIn, struckIn } from '../strikes.ts';
+import { endsIn, outagesIn, strikesIn, struckIn } from '../strikes.ts';
 import { operationsOf } from '../told.ts';
 import { broken, type Violation } from '../verdict.ts';
 
@@ -63,9 +63,11 @@ function judgeReasons(evidence: Evidence): Violation[] {
     ...events.flatMap(({ detail }) => [detail['quote'], detail['quote_id']]),
   ]);
   const excuses = excusesIn(evidence);
+  const outages = outagesIn(evidence.history);
   const vain = ledger.flatMap(({ event, quoteId, at, options }) => {
     if (event !== 'quote.created' || named.has(quoteId)) return [];
     const quote = { at: Date.parse(at), amount: canonical(options?.[0]?.priced.totalDebit.amount ?? '') };
+    if (outages.some(({ from, until }) => quote.at >= from && quote.at <= until)) return [];
     const index = excuses.findIndex((fits) => fits(quote));
     if (index >= 0) excuses.splice(index, 1);
     return index >= 0 ? [] : [quote];
@@ -86,13 +88,9 @@ function excusesIn(evidence: Evidence): Excuse[] {
   const amounts = new Map(evidence.orders.map(({ orderId, amount }) => [orderId, canonical(amount)]));
   const isSoon = (at: number, after: number) => at >= after && at <= after + TOLD_WITHIN_MS;
   const lastAt = evidence.ledger.map(({ at }) => Date.parse(at)).reduce((a, b) => Math.max(a, b), 0);
+  const struckAt = [...struckIn(evidence.history), ...endsIn(evidence.history)].map(({ at }) => at);
+  // Those first that fit one amount: what fits any is left for who has no other.
   return [
-    // The guard asks again where a rate has jumped, and says so.
-    ...evidence.guardAlerts.map(
-      (at): Excuse =>
-        (quote) =>
-          Math.abs(quote.at - at) <= TOLD_WITHIN_MS,
-    ),
     // A creation that came to nothing, or was the second of two at once.
     ...creationsIn(evidence)
       .filter(({ status, replayed }) => status !== 201 || replayed)
@@ -104,15 +102,21 @@ function excusesIn(evidence: Evidence): Excuse[] {
           quote.at >= beganAt &&
           quote.at <= endedAt + TOLD_WITHIN_MS;
       }),
-    // A look whose order was ended meanwhile, or changed by somebody else than its run, is not written down.
-    ...evidence.events
-      .filter(({ event, status, actor }) => isTerminal(status) || (actor !== 'workflow' && event !== 'accepted'))
-      .map(
-        ({ orderId, occurredAt }): Excuse =>
-          (quote) =>
-            amounts.get(orderId) === quote.amount && isSoon(occurredAt, quote.at),
+    // A look whose order was ended meanwhile, or changed by somebody else than its run, is not written down; one whose quote could
+    // not be used tells why in its place, and one that the guard did not believe had two.
+    ...evidence.events.flatMap(({ orderId, occurredAt, ...event }) =>
+      Array.from(
+        { length: quotesWithoutName(event) },
+        (): Excuse => (quote) => amounts.get(orderId) === quote.amount && isSoon(occurredAt, quote.at),
       ),
-    ...[...struckIn(evidence.history), ...endsIn(evidence.history)].flatMap(({ at }) =>
+    ),
+    // The guard asks again where a rate has jumped, and says so.
+    ...evidence.guardAlerts.map(
+      (at): Excuse =>
+        (quote) =>
+          Math.abs(quote.at - at) <= TOLD_WITHIN_MS,
+    ),
+    ...struckAt.flatMap((at) =>
       Array.from({ length: LOST_WITH_A_STRIKE }, (): Excuse => (quote) => Math.abs(quote.at - at) <= STRIKE_MS),
     ),
     // Asked for when the evidence was taken: of each pair one at most.
@@ -120,6 +124,12 @@ function excusesIn(evidence: Evidence): Excuse[] {
       (): Excuse => (quote) => lastAt - quote.at <= TOLD_WITHIN_MS,
     ),
   ];
+}
+
+function quotesWithoutName({ event, status, actor, detail }: Omit<EventRow, 'orderId' | 'occurredAt'>): number {
+  const word = event === 'looked' && typeof detail['quote'] === 'string' ? detail['quote'] : 'qte_';
+  if (!word.startsWith('qte_')) return word.startsWith('suspect') ? 2 : 1;
+  return isTerminal(status) || (actor !== 'workflow' && event !== 'accepted') ? 1 : 0;
 }
 
 /** Where quotes were tampered with, all together are held against those who may have had a reason to ask. */

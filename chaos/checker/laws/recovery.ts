@@ -41,7 +41,10 @@ function judgeEnds({ history }: Evidence): Violation[] {
   return history.flatMap((entry) => {
     if (entry.kind !== 'system') return [];
     const { at, what, detail } = entry;
-    if (what === 'process.started') startedAt.set(detail['pid'], at);
+    if (what === 'process.started') {
+      startedAt.set(detail['pid'], at);
+      haveBegun.delete(detail['pid']);
+    }
     if (what === 'process.ready') haveBegun.add(detail['pid']);
     if (what !== 'process.ended' || detail['isAsked'] === true) return [];
     const beganAt = startedAt.get(detail['pid']) ?? Number.NEGATIVE_INFINITY;

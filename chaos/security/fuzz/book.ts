@@ -14,9 +14,18 @@ const ASKED_FOR_A_QUOTE = new Set([
   'storage_unavailable',
 ]);
 
+/** What was asked, and between which times the answer was heard. */
+export interface Asked {
+  readonly method: string;
+  readonly path: string;
+  readonly body: Buffer;
+  readonly askedAt: number;
+  readonly heardAt: number;
+}
+
 export interface Book {
   /** Writes down what an answer says has happened; an order that came into being is cancelled. */
-  keep(method: string, path: string, body: Buffer, reply: RawReply): Promise<void>;
+  keep(asked: Asked, reply: RawReply): Promise<void>;
   /** What there is that no answer told of. */
   untold(): Promise<string[]>;
   readonly orders: number;
@@ -32,9 +41,13 @@ export async function openBook(stage: Stage, customer: Customer): Promise<Book> 
   const eventIds = new Set<string>();
   let orders = 0;
 
-  function record(operation: 'create' | 'cancel', reply: RawReply, shown: Record<string, unknown>): void {
+  function record(
+    operation: 'create' | 'cancel',
+    { askedAt, heardAt }: Asked,
+    reply: RawReply,
+    shown: Record<string, unknown>,
+  ): void {
     const isOrder = reply.status < 300;
-    const at = Date.now();
     history.add({
       kind: 'operation',
       experiment,
@@ -42,8 +55,8 @@ export async function openBook(stage: Stage, customer: Customer): Promise<Book> 
       userId: customer.userId,
       operation,
       isForeign: false,
-      beganAt: at,
-      endedAt: at,
+      beganAt: askedAt,
+      endedAt: heardAt,
       status: reply.status,
       code: isOrder ? null : String(shown['code']),
       orderId: isOrder ? String(shown['order_id']) : null,
@@ -64,18 +77,19 @@ export async function openBook(stage: Stage, customer: Customer): Promise<Book> 
     get events() {
       return eventIds.size;
     },
-    async keep(method, path, body, reply) {
+    async keep(asked, reply) {
+      const { method, path, body } = asked;
       const shown = objectIn(reply.body);
       const isOrder = reply.status < 300 && typeof shown['order_id'] === 'string' && 'version' in shown;
       if (shown['received'] === true) eventIds.add(String(objectIn(body.toString('utf8'))['id']));
       if (method !== 'POST') return;
       if (!isOrder) {
-        if (ASKED_FOR_A_QUOTE.has(String(shown['code']))) record('create', reply, shown);
+        if (ASKED_FOR_A_QUOTE.has(String(shown['code']))) record('create', asked, reply, shown);
         return;
       }
-      if (/\/cancel/i.test(path)) return record('cancel', reply, shown);
+      if (/\/cancel/i.test(path)) return record('cancel', asked, reply, shown);
       orders += 1;
-      record('create', reply, shown);
+      record('create', asked, reply, shown);
       await calls.cancel(String(shown['order_id']));
     },
     async untold() {

@@ -59,12 +59,13 @@ export function openRange({ system, places, book }: RangeDeps): Range {
     const { bytes, body, isWhole, isOwed } = render(shot, deps());
     const isHead = shot.method === 'HEAD';
     const deadlineMs = isWhole ? ANSWER_DEADLINE_MS : NOISE_DEADLINE_MS;
+    const askedAt = Date.now();
     const heard = await shoot(apiUrl, [bytes], { deadlineMs, isHead });
     const [reply = null] = heard.replies;
     const faults = judgeHeard(heard, isHead, shot.method === 'OPTIONS');
     if (isOwed && !reply) faults.push({ invariant: 'I14', text: unanswered(heard) });
     if (reply) {
-      await book.keep(shot.method, shot.target, body, reply);
+      await book.keep({ method: shot.method, path: shot.target, body, askedAt, heardAt: Date.now() }, reply);
       faults.push(...judgeMeaning(shot, reply, places));
     }
     return { reply, faults };
@@ -86,11 +87,14 @@ export function openRange({ system, places, book }: RangeDeps): Range {
       const given = deps();
       const length = String(Buffer.byteLength(fill(ORDER_BODY, given)));
       const bytes = pieces.map((piece) => Buffer.from(fill(piece, given).replaceAll('<<length>>', length), 'latin1'));
+      const askedAt = Date.now();
       const heard = await shoot(apiUrl, bytes, { deadlineMs: NOISE_DEADLINE_MS, end, gapMs: GAP_MS });
+      // Of all of them, before the first is kept: keeping one takes time, and cancels its order.
+      const asked = { method: 'POST', path: '', body: Buffer.alloc(0), askedAt, heardAt: Date.now() };
       const isHead = pieces[0]?.startsWith('HEAD') ?? false;
       const isOptions = pieces[0]?.startsWith('OPTIONS') ?? false;
       const faults = judgeHeard(heard, isHead, isOptions);
-      for (const reply of heard.replies) await book.keep('POST', '', Buffer.alloc(0), reply);
+      for (const reply of heard.replies) await book.keep(asked, reply);
       return { reply: heard.replies[0] ?? null, faults };
     },
   };

@@ -12,7 +12,7 @@ import { assetRef } from './body.ts';
 import { type CallDeps, type ConduitEndpoint, type ConduitLog, createCall } from './calls.ts';
 import { createHttp, type HttpOptions, type HttpRequest } from './http.ts';
 import { createOrderReads, get, type OrderReads } from './orders.ts';
-import { permitClock } from './permit-clock.ts';
+import { ageOfPermit, type PermitStart } from './permit-clock.ts';
 import { type RateLimited, readAs, type Unavailable } from './reads.ts';
 import { AccountBody, NewWebhookBody, PageBody, QuoteBody, WebhookBody } from './schemas.ts';
 import { readSend, type SendResult } from './sends.ts';
@@ -35,10 +35,10 @@ export type QuoteReply =
   | RateLimited
   | Unavailable;
 
-/** A permit's age counts from before its transaction began: `permitClock()` read there. */
+/** A permit's age counts from before its transaction began. */
 interface Permitted {
   readonly key: string;
-  readonly permitStartedAt: number;
+  readonly permitStartedAt: PermitStart;
 }
 
 interface CreateSend extends Permitted {
@@ -112,8 +112,8 @@ export function createConduitClient(options: ConduitClientOptions): ConduitClien
     });
 
   /** An age below nothing is of another clock, and no proof of youth; nor is one that is not a number. */
-  const isYoung = (permitStartedAt: number) => () => {
-    const ageMs = permitClock() - permitStartedAt;
+  const isYoung = (permitStartedAt: PermitStart) => () => {
+    const ageMs = ageOfPermit(permitStartedAt);
     return ageMs >= 0 && ageMs <= permitTtlMs;
   };
   const orderPath = (conduitOrderId: string, step: string) => `/orders/${encodeURIComponent(conduitOrderId)}/${step}`;

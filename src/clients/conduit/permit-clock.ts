@@ -1,7 +1,20 @@
 import { uptime } from 'node:os';
+import { performance } from 'node:perf_hooks';
 
-/**
- * What the age of a permit is counted on: milliseconds since the machine was started, in steps of ten. It never goes back, nobody sets
- * it, and unlike `performance.now()` it counts the time for which the machine was suspended.
- */
-export const permitClock = (): number => uptime() * 1_000;
+/** When the permit's transaction was about to begin, on the two clocks of the machine that nobody sets. */
+export interface PermitStart {
+  /** Fine, and stands still while the machine is suspended. */
+  readonly monotonicMs: number;
+  /** Coarse (on Linux ten milliseconds, or a second where it cannot be read), and runs on. */
+  readonly sinceBootMs: number;
+}
+
+export function startOfPermit(): PermitStart {
+  return { monotonicMs: performance.now(), sinceBootMs: uptime() * 1_000 };
+}
+
+/** In milliseconds, by the clock that has gone further. Not a number where the start is none. */
+export function ageOfPermit(start: PermitStart): number {
+  const now = startOfPermit();
+  return Math.max(now.monotonicMs - start.monotonicMs, now.sinceBootMs - start.sinceBootMs);
+}

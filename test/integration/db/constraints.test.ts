@@ -43,6 +43,21 @@ test.each([
       insert into order_events (order_id, number, dedupe_key, event, status, actor)
       values (${id}, 2, 'stray', 'looked', 'accepted', 'workflow')`,
   ],
+  [
+    'a version that leaves one out',
+    (id: string) => test_.db`
+      with moved as (update orders set version = version + 2 where order_id = ${id} returning version)
+      insert into order_events (order_id, number, dedupe_key, event, status, actor)
+      select ${id}, version, 'leap', 'looked', 'accepted', 'workflow' from moved`,
+  ],
+  [
+    'two versions with one event',
+    (id: string) =>
+      test_.db.begin(async (tx) => {
+        await tx`update orders set version = version + 1 where order_id = ${id}`;
+        await writeVersion(tx, { set: tx`reason = null`, where: tx`order_id = ${id}` });
+      }),
+  ],
 ])('%s is not committed', async (_, write) => {
   const order = await insertTestOrder(test_.db, Date.now());
   await expect(write(order.id)).rejects.toMatchObject({ code: 'CT008' });

@@ -102,18 +102,25 @@ test('parameters that cannot be written are an error of their own statement alon
 
 /** Stands before the server; may be closed, or say that it is starting up. */
 async function startDoor() {
-  const door = { mode: 'open' as 'open' | 'closed' | 'starting', connects: 0, url: '', close: () => {} };
+  const door = { mode: 'open' as 'open' | 'closed' | 'starting' | 'silent' | 'typeless', connects: 0 };
   const { hostname, port } = new URL(database.url);
   const sockets = new Set<Socket>();
   const server = createServer((near) => {
     door.connects += 1;
     sockets.add(near.on('error', () => {}).on('close', () => sockets.delete(near)));
+    if (door.mode === 'silent') return;
     if (door.mode === 'closed') near.end();
     else if (door.mode === 'starting') near.once('data', () => near.end(STARTING_UP));
     else {
       const far = connect(Number(port), hostname);
       sockets.add(far.on('error', () => {}).on('close', () => near.destroy()));
-      near.on('close', () => far.destroy()).pipe(far);
+      near.on('close', () => far.destroy());
+      near.on('data', (bytes: Buffer) => {
+        if (door.mode === 'silent') return;
+        // The driver asks for `typarray`; of a column that is not there PostgreSQL says so.
+        const isSpoiled = door.mode === 'typeless' && bytes.includes('typarray');
+        far.write(isSpoiled ? Buffer.from(bytes.toString('latin1').replace('typarray', 'typarraz'), 'latin1') : bytes);
+      });
       far.pipe(near);
     }
   });
@@ -159,6 +166,82 @@ test.each(['closed', 'starting'] as const)(
     door.close();
   },
 );
+
+test('a server that goes silent is away for all who wait, not for one after another', async () => {
+  const door = await startDoor();
+  const db = open(2, door.url);
+  await Promise.all([db`select pg_sleep(0.1)`, db`select pg_sleep(0.1)`]);
+  door.mode = 'silent';
+  const waiting = Array.from({ length: 20 }, () => within(db`select 1`, 18_000));
+  expect(new Set(await Promise.all(waiting))).toEqual(new Set(['unavailable']));
+  door.mode = 'open';
+  expect(await within(db`select 1`, 2_000)).toBe('answered');
+  door.close();
+});
+
+test('what a transaction does after its end is refused, and is in no other transaction', async () => {
+  const db = open(1);
+  await db`create table late (who text)`;
+  let late: Promise<unknown> = Promise.resolve();
+  const failed = inTransaction(db, async (tx) => {
+    // A body that does not wait for all that it has begun.
+    late = sleep(200).then(() => tx`insert into late values ('late')`);
+    late.catch(() => {});
+    await tx`select 1`;
+    throw new Error('the body fails');
+  });
+  await expect(failed).rejects.toThrow('the body fails');
+  const next = inTransaction(db, async (tx) => {
+    await tx`select pg_sleep(0.5)`;
+    return tx`select who from late`;
+  });
+  await expect(late).rejects.toThrow('the transaction has ended');
+  expect(await next).toEqual([]);
+  expect(await db`select who from late`).toEqual([]);
+});
+
+test('a pool that ends refuses what waits, and nothing of it is executed later', async () => {
+  const db = connectDatabase({ url: database.url, applicationName: 'test', maxConnections: 2 });
+  await db`create table ended (n integer)`;
+  const work = Array.from({ length: 6 }, (_, n) =>
+    within(db`insert into ended select ${n}::int from pg_sleep(0.3)`, 3_000),
+  );
+  await sleep(10);
+  const transaction = within(
+    inTransaction(db, (tx) => tx`insert into ended values (99)`),
+    3_000,
+  );
+  await sleep(100);
+  await db.end({ timeout: 2 });
+  const told = await Promise.all([...work, transaction]);
+  const kept = told.filter((it) => it === 'answered').length;
+  expect(kept).toBe(2);
+  expect(told.filter((it) => it === 'unavailable')).toHaveLength(5);
+  await sleep(500);
+  expect(await admin`select count(*)::int as kept from ended`).toEqual([{ kept }]);
+});
+
+test('a connection that could not learn its types is not used', async () => {
+  const door = await startDoor();
+  const db = open(1, door.url);
+  // The type query of the first connection is answered with an error, as by a statement time-out.
+  door.mode = 'typeless';
+  await within(db`select 1`, 5_000);
+  door.mode = 'open';
+  const write = () => db<{ all: string[] }[]>`select ${['a', 'b']}::text[] as all`;
+  await within(write(), 5_000);
+  expect(await write()).toEqual([{ all: ['a', 'b'] }]);
+  door.close();
+});
+
+test('of several hosts each connection tries each, from the first', async () => {
+  const { port, pathname, username } = new URL(database.url);
+  const db = open(4, `postgres://${username}@127.0.0.1:1,127.0.0.1:${port}${pathname}`);
+  for (let round = 0; round < 3; round += 1)
+    expect(await Promise.all(Array.from({ length: 4 }, () => within(db`select pg_sleep(0.05)`, 3_000)))).toEqual(
+      Array(4).fill('answered'),
+    );
+});
 
 test('of two hosts that both refuse, one answer comes', async () => {
   const db = open(1, 'postgres://nobody@127.0.0.1:1,127.0.0.1:2/nothing');

@@ -38,7 +38,7 @@ async function rangeBefore(answers: (readonly [status: number, code: string])[])
   const address = server.address();
   const apiUrl = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
   const kept: number[] = [];
-  const keep: Book['keep'] = async (_method, _path, _body, { status }) => void kept.push(status);
+  const keep: Book['keep'] = async (_asked, { status }) => void kept.push(status);
   const system = { apiUrl, env: {}, secrets: [], customers: [] } as unknown as System;
   return { range: openRange({ system, places: PLACES, book: { keep } as Book }), kept };
 }

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { expect, test } from '@jest/globals';
-import { permitClock } from '../../../src/clients/conduit/permit-clock.ts';
+import { type PermitStart, startOfPermit } from '../../../src/clients/conduit/permit-clock.ts';
 import { cancel, cleanUp, clientOf, create, execute, json, orderBody, startConduit } from './support.ts';
 
 cleanUp();
@@ -22,13 +22,18 @@ async function startHeldConduit() {
   return { conduit, arrived: arrival.promise, release: () => held.map((res) => json(res, 200, orderBody())) };
 }
 
+function earlier(ms: number): PermitStart {
+  const { monotonicMs, sinceBootMs } = startOfPermit();
+  return { monotonicMs: monotonicMs - ms, sinceBootMs: sinceBootMs - ms };
+}
+
 test('a send whose permit grew old in the queue never reaches the server', async () => {
   const { conduit, arrived, release } = await startHeldConduit();
   const { client } = clientOf(conduit.baseUrl, { maxConnections: 1, permitTtlMs: 150 });
   const busy = client.getOrder('ord_1');
   await arrived;
 
-  const permitStartedAt = permitClock();
+  const permitStartedAt = startOfPermit();
   const aged = [create(client, permitStartedAt), execute(client, permitStartedAt)];
   setTimeout(release, 250);
   await busy;
@@ -64,7 +69,7 @@ test('a deadline that passes in the queue is no effect, and the request does not
   const busy = client.getOrder('ord_1');
   await arrived;
   const young = create(client);
-  const old = create(client, permitClock() - 2_500);
+  const old = create(client, earlier(2_500));
   block(150); // All three deadlines pass before the connection can be free.
 
   expect(await busy).toEqual({ kind: 'unavailable', code: 'TIMEOUT' });
@@ -81,7 +86,7 @@ test('a process that stood still for 2.5 s between permit and send sends nothing
   const conduit = await startConduit((res) => json(res, 202, orderBody()));
   const { client } = clientOf(conduit.baseUrl, { timeoutMs: 10_000, connectTimeoutMs: 5_000 });
 
-  const permitStartedAt = permitClock();
+  const permitStartedAt = startOfPermit();
   const connecting = create(client, permitStartedAt); // Handed to the pool, whose connection is not there yet.
   block(2_500);
   const late = execute(client, permitStartedAt);
@@ -95,8 +100,21 @@ test('a process that stood still for 2.5 s between permit and send sends nothing
 test('a permit without an age is old', async () => {
   const conduit = await startConduit((res) => json(res, 202, orderBody()));
   const { client } = clientOf(conduit.baseUrl);
-  expect((await create(client, Number.NaN)).outcome).toBe('unsent');
-  expect((await create(client, Date.now())).outcome).toBe('unsent'); // Of the wrong clock: years ahead.
+  const now = startOfPermit();
+  expect((await create(client, { ...now, monotonicMs: Number.NaN })).outcome).toBe('unsent');
+  // Of the wrong clock: years ahead.
+  expect((await create(client, { monotonicMs: Date.now(), sinceBootMs: Date.now() })).outcome).toBe('unsent');
+  expect(conduit.seen).toEqual([]);
+});
+
+test('a permit is as old as the clock says that has gone further', async () => {
+  const conduit = await startConduit((res) => json(res, 202, orderBody()));
+  const { client } = clientOf(conduit.baseUrl);
+  const now = startOfPermit();
+  // The machine was suspended for a minute: one of its clocks stood still.
+  expect((await create(client, { ...now, sinceBootMs: now.sinceBootMs - 60_000 })).outcome).toBe('unsent');
+  // The coarse one could not be read in full.
+  expect((await create(client, { ...earlier(2_500), sinceBootMs: now.sinceBootMs })).outcome).toBe('unsent');
   expect(conduit.seen).toEqual([]);
 });
 

@@ -5,7 +5,7 @@ import {
   type ConduitClientOptions,
   createConduitClient,
 } from '../../../src/clients/conduit/client.ts';
-import { permitClock } from '../../../src/clients/conduit/permit-clock.ts';
+import { startOfPermit } from '../../../src/clients/conduit/permit-clock.ts';
 
 export const API_KEY = `ck_sandbox_${'5'.repeat(64)}`;
 
@@ -164,7 +164,7 @@ export function problem(type: string, status: number, changes: Record<string, un
 }
 
 /** A create as an activity would send it, its permit just taken. */
-export function create(client: ConduitClient, permitStartedAt = permitClock()) {
+export function create(client: ConduitClient, permitStartedAt = startOfPermit()) {
   return client.createOrder({
     key: `${REFERENCE}:create`,
     body: '{"quoteOptionId":"qop_1"}',
@@ -173,7 +173,7 @@ export function create(client: ConduitClient, permitStartedAt = permitClock()) {
   });
 }
 
-export function execute(client: ConduitClient, permitStartedAt = permitClock()) {
+export function execute(client: ConduitClient, permitStartedAt = startOfPermit()) {
   return client.executeOrder({ conduitOrderId: ORDER_ID, key: `${REFERENCE}:execute:1`, permitStartedAt });
 }
 
