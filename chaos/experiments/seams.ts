@@ -158,7 +158,10 @@ function seam(
         });
       };
       for (const strike of strikes) arm(strike);
-      for (let waitedMs = 0; missing.size > 0 && waitedMs < STRUCK_WITHIN_MS; waitedMs += 100) await stage.sleep(100);
+      // What is under way when the time is over is waited for: it may yet turn out to have struck nobody.
+      const isUnderWay = () => [...missing].some((it) => !awaited.has(it));
+      for (let waitedMs = 0; missing.size > 0 && (waitedMs < STRUCK_WITHIN_MS || isUnderWay()); waitedMs += 100)
+        await stage.sleep(100);
       for (const { about = {} } of missing)
         stage.struck(false, `nothing came to seam ${id} as ${JSON.stringify(about)}: that was not tried`);
     },

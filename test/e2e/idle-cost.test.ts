@@ -25,14 +25,17 @@ afterAll(() => world?.stop());
 /** Watched orders whose targets are far away, inserted as they are after months of waiting. */
 async function insertWatching(): Promise<StartableOrder[]> {
   await world.db`
-    insert into orders (order_id, user_id, status, version, pair, from_currency, from_network, to_currency, to_network, source_account,
+    with inserted as (insert into orders (order_id, user_id, status, version, pair, from_currency, from_network, to_currency, to_network, source_account,
       destination_account, amount, target_rate, direction, expires_at, idempotency_key, quoted_rate, trigger_rate, next_check_at, look_due_at)
     select gen_random_uuid(), ${world.userId}, 'watching', 2, (${PAIRS as string[]}::text[])[1 + i % ${PAIRS.length}], 'USDT', 'ethereum', 'USDC',
       'ethereum', s.account_id, d.account_id, 20, 1.5, '>=', app_now() + interval '90 days', 'idle-' || i, 0.95, 1.51,
       app_now() - interval '1 minute', app_now() + interval '1 day'
     from generate_series(1, ${ROWS}) i,
       (select account_id from conduit_accounts where user_id = ${world.userId} and asset = 'USDT.ethereum') s,
-      (select account_id from conduit_accounts where user_id = ${world.userId} and asset = 'USDC.ethereum') d`;
+      (select account_id from conduit_accounts where user_id = ${world.userId} and asset = 'USDC.ethereum') d
+      returning order_id, version, status)
+    insert into order_events (order_id, number, dedupe_key, event, status, actor)
+    select order_id, version, 'watching', 'watching', status, 'workflow' from inserted`;
   return world.db<StartableOrder[]>`
     select order_id as id, pair, status, direction, amount, target_rate, floor_rate, expires_at, user_id
     from orders order by order_id limit ${RUNS}`;
