@@ -245,7 +245,7 @@ export const SEAM_EXPERIMENTS: readonly Experiment[] = [
       ...each(outlastTransaction('held'), 'event', 'accepted', 'execute_permitted', 'executed'),
       ...each(outlastTransaction('held'), 'into', 'conduit_sends', 'outbox'),
       ...each(outlastTransaction('frozen'), 'event', 'attempt_prepared'),
-      ...each(outlastTransaction('frozen'), 'into', 'conduit_sends').map(later),
+      ...each(outlastTransaction('frozen'), 'into', 'conduit_sends'),
     ],
     LONGER,
   ),
