@@ -191,8 +191,35 @@ describe('I13: every quote has a reason', () => {
   ]);
 });
 
+const looked = (folder: Folder, quote: string) => {
+  const look = the(folder.order_events, (it) => it.orderId === EXECUTED && it.number === 3);
+  Object.assign(look, { event: 'looked', detail: { quote } });
+  return look.occurredAt - 100;
+};
+const ofHundred = /^I13 -: 1 quotes were for no look, creation or tick, the first of 100 /;
+
 describe('I13: what a quote may have come to nothing by', () => {
   each([
+    [
+      'a look that could not use its quote says why in its place; long before it excuses nothing',
+      (folder) => {
+        const at = looked(folder, 'paused:v2');
+        quoted(folder, '100', ['qte_unused'], at);
+        quoted(folder, '100', ['qte_early'], BEGAN_AT - 10_000);
+      },
+      ofHundred,
+    ],
+    [
+      'what is asked for in an outage may never be heard, and what is asked for before it may',
+      (folder) => {
+        const part = { kind: 'fault', experiment: 'F38', what: 'replies are lost' } as const;
+        const from = BEGAN_AT + 60_000;
+        folder.history.push({ ...part, at: from, phase: 'begin' }, { ...part, at: from + 30_000, phase: 'end' });
+        quoted(folder, '7', ['qte_1', 'qte_2', 'qte_3', 'qte_4', 'qte_5', 'qte_6'], from + 15_000);
+        quoted(folder, '7', ['qte_7'], from - 10_000);
+      },
+      vain(1),
+    ],
     [
       'nor are the three that somebody had under way when he was struck',
       (folder) => {
