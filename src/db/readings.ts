@@ -140,7 +140,10 @@ export async function storeLookup(db: Database, lookup: Lookup): Promise<void> {
   });
 }
 
-/** The first end read is the end; only what the linked transactions of a failure say may still become clear. */
+/**
+ * The first end read is the end; only what the linked transactions of a failure say may still become clear. One that was read as
+ * completed has moved money, whatever a later read shows.
+ */
 async function storeEnd(
   tx: Transaction,
   { orderId, attempt }: AttemptRow,
@@ -150,8 +153,11 @@ async function storeEnd(
   await tx`
     update transactions set
       end_kind = ${order.status}, end_code = ${order.status === 'failed' ? order.failureCode : order.cancellationReason},
-      -- "None" after "open" is a read that lags.
-      end_linked = case when end_linked = 'open' and ${linked} = 'none' then 'open' else ${order.status === 'failed' ? linked : null} end,
+      end_linked = case
+        when end_linked = 'completed' then 'completed'
+        -- "None" after "open" is a read that lags.
+        when end_linked = 'open' and ${linked} = 'none' then 'open'
+        else ${order.status === 'failed' ? linked : null} end,
       -- To the millisecond, as everybody who compares it reads it.
       end_first_read_at = coalesce(end_first_read_at, date_trunc('milliseconds', app_now())),
       conduit_transaction_id = coalesce(${order.linkedTransactionIds[0] ?? null}, conduit_transaction_id),

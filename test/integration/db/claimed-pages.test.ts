@@ -10,7 +10,7 @@ import { createMetrics } from '../../../src/metrics.ts';
 import { type Running, start, stopAll, until } from '../../simulator/support.ts';
 import { testRedisUrl } from '../../support/redis.ts';
 import { writeVersion } from '../../support/versions.ts';
-import { anAttempt, aWatchedOrder, openTestDb, seenOf, type TestDb, TIMING } from './support.ts';
+import { allowForgetting, anAttempt, aWatchedOrder, openTestDb, seenOf, type TestDb, TIMING } from './support.ts';
 
 jest.setTimeout(60_000);
 
@@ -24,6 +24,7 @@ const redis = connectRedis(testRedisUrl(), createLogger('test', 'silent'));
 
 beforeAll(async () => {
   test_ = await openTestDb();
+  await allowForgetting(test_);
   conduit = await start({ knobs: { settlementHeld: true }, rates: { 'USDT.ethereum-USDC.ethereum': '0.93' } });
   const log = createLogger('test', 'silent');
   client = createConduitClient({

@@ -117,6 +117,22 @@ test('executed needs exactly one succeeded attempt, and a success needs an execu
   await expect(succeed).rejects.toMatchObject({ code: 'CT006' });
 });
 
+test.each([
+  ['a claim', "observed = 'claimed'", "observed = 'pending'"],
+  ['an end', "observed = 'terminal'", 'observed = null'],
+  ['which order it is', "conduit_order_id = 'ord_first'", "conduit_order_id = 'ord_second'"],
+  ['how it ended', "end_kind = 'succeeded'", "end_kind = 'failed'"],
+  ['that money has moved', "end_kind = 'failed', end_linked = 'completed'", "end_linked = 'none'"],
+])('what was read of an attempt is not forgotten: %s', async (_, read, later) => {
+  const { db } = test_;
+  const order = await aWatchedOrder(db);
+  await anAttempt(db, order);
+  const set = (columns: string) => db`update transactions set ${db.unsafe(columns)} where order_id = ${order.id}`;
+  await set(read);
+  await set(read);
+  await expect(set(later)).rejects.toMatchObject({ code: 'CT009' });
+});
+
 test('no order ends while an attempt of it is live', async () => {
   const order = await aWatchedOrder(test_.db);
   await anAttempt(test_.db, order);

@@ -1,10 +1,9 @@
 // What the driver tells its callers is what became of their own statements, also after something went wrong.
-import { once } from 'node:events';
-import { connect, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
 import { connectDatabase, type Database, inTransaction, isDatabaseUnavailable } from '../../../src/db/client.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { startDoor } from './door.ts';
 
 jest.setTimeout(60_000);
 
@@ -100,47 +99,24 @@ test('parameters that cannot be written are an error of their own statement alon
   expect(await within(db`select 1`, 2_000)).toBe('answered');
 });
 
-/** Stands before the server; may be closed, or say that it is starting up. */
-async function startDoor() {
-  const door = { mode: 'open' as 'open' | 'closed' | 'starting' | 'silent' | 'typeless', connects: 0 };
-  const { hostname, port } = new URL(database.url);
-  const sockets = new Set<Socket>();
-  const server = createServer((near) => {
-    door.connects += 1;
-    sockets.add(near.on('error', () => {}).on('close', () => sockets.delete(near)));
-    if (door.mode === 'silent') return;
-    if (door.mode === 'closed') near.end();
-    else if (door.mode === 'starting') near.once('data', () => near.end(STARTING_UP));
-    else {
-      const far = connect(Number(port), hostname);
-      sockets.add(far.on('error', () => {}).on('close', () => near.destroy()));
-      near.on('close', () => far.destroy());
-      near.on('data', (bytes: Buffer) => {
-        if (door.mode === 'silent') return;
-        // The driver asks for `typarray`; of a column that is not there PostgreSQL says so.
-        const isSpoiled = door.mode === 'typeless' && bytes.includes('typarray');
-        far.write(isSpoiled ? Buffer.from(bytes.toString('latin1').replace('typarray', 'typarraz'), 'latin1') : bytes);
-      });
-      far.pipe(near);
-    }
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  const url = new URL(database.url);
-  url.hostname = '127.0.0.1';
-  url.port = String(typeof address === 'object' && address !== null ? address.port : 0);
-  const drop = () => {
-    for (const socket of sockets) socket.destroy();
-  };
-  return Object.assign(door, {
-    url: url.href,
-    drop,
-    close() {
-      drop();
-      server.close();
+/** A door that may be closed, or say that the server is starting up; that falls silent, or spoils the query for the types. */
+async function startModalDoor() {
+  const state = { mode: 'open' as 'open' | 'closed' | 'starting' | 'silent' | 'typeless', connects: 0 };
+  const door = await startDoor(database.url, {
+    lets(near) {
+      state.connects += 1;
+      if (state.mode === 'closed') near.end();
+      if (state.mode === 'starting') near.once('data', () => near.end(STARTING_UP));
+      return state.mode === 'open' || state.mode === 'typeless';
+    },
+    passes(bytes) {
+      if (state.mode === 'silent') return 'swallow';
+      // The driver asks for `typarray`; of a column that is not there PostgreSQL says so.
+      const isSpoiled = state.mode === 'typeless' && bytes.includes('typarray');
+      return isSpoiled ? Buffer.from(bytes.toString('latin1').replace('typarray', 'typarraz'), 'latin1') : bytes;
     },
   });
+  return Object.assign(state, door);
 }
 
 const FIELDS = Buffer.from('SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0');
@@ -149,7 +125,7 @@ const STARTING_UP = Buffer.concat([Buffer.from('E'), Buffer.from([0, 0, 0, FIELD
 test.each(['closed', 'starting'] as const)(
   'a server that is %s is away at once, is not stormed, and is there when it is back',
   async (mode) => {
-    const door = await startDoor();
+    const door = await startModalDoor();
     const db = open(1, door.url);
     await db`select 1`;
     // Under way when it goes: what is left of it must not stand in the way of the next.
@@ -168,7 +144,7 @@ test.each(['closed', 'starting'] as const)(
 );
 
 test('a server that goes silent is away for all who wait, not for one after another', async () => {
-  const door = await startDoor();
+  const door = await startModalDoor();
   const db = open(2, door.url);
   await Promise.all([db`select pg_sleep(0.1)`, db`select pg_sleep(0.1)`]);
   door.mode = 'silent';
@@ -222,7 +198,7 @@ test('a pool that ends refuses what waits, and nothing of it is executed later',
 });
 
 test('a connection that could not learn its types is not used', async () => {
-  const door = await startDoor();
+  const door = await startModalDoor();
   const db = open(1, door.url);
   // The type query of the first connection is answered with an error, as by a statement time-out.
   door.mode = 'typeless';

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createServer as createSecureServer, type TLSSocket } from 'node:tls';
@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { connectDatabase, inTransaction, isUsable } from '../../../src/db/client.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
+import { startDoor } from './door.ts';
 import { CERT, KEY } from './localhost-certificate.ts';
 
 jest.setTimeout(60_000);
@@ -19,40 +20,6 @@ beforeAll(async () => {
   database = await createTestDatabase();
 });
 afterAll(() => database.drop());
-
-/** Passes bytes on until told otherwise. `swallow` takes what comes and answers nothing, as a peer that has vanished. */
-async function startWay(onData: (bytes: Buffer, number: number) => 'pass' | 'reset' | 'swallow') {
-  const { hostname, port } = new URL(database.url);
-  let number = 0;
-  const sockets: Socket[] = [];
-  const server = createServer((near) => {
-    number += 1;
-    const own = number;
-    const far = connect(Number(port), hostname);
-    sockets.push(near, far);
-    near.on('data', (bytes: Buffer) => {
-      const what = onData(bytes, own);
-      if (what === 'pass') far.write(bytes);
-      if (what === 'reset') near.resetAndDestroy();
-    });
-    far.on('data', (bytes: Buffer) => near.write(bytes));
-    near.on('error', () => {}).on('close', () => far.destroy());
-    far.on('error', () => {}).on('close', () => near.destroy());
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  const url = new URL(database.url);
-  url.hostname = '127.0.0.1';
-  url.port = String(typeof address === 'object' && address !== null ? address.port : 0);
-  return {
-    url: url.href,
-    close() {
-      for (const socket of sockets) socket.destroy();
-      server.close();
-    },
-  };
-}
 
 test('a process outlives the end of all its connections under load, again and again, and works at once when it is over', async () => {
   const admin = connectDatabase({ url: database.url, applicationName: 'test', maxConnections: 1 });
@@ -79,20 +46,22 @@ test('a process outlives the end of all its connections under load, again and ag
 });
 
 test('a connection lost while the driver learns its types is an error of the query or none, and nobody hangs', async () => {
-  const way = await startWay((bytes, number) => (number <= 2 && bytes.includes('typarray') ? 'reset' : 'pass'));
-  const db = connectDatabase({ url: way.url, applicationName: 'test', maxConnections: 1 });
+  const door = await startDoor(database.url, {
+    passes: (bytes, number) => (number <= 2 && bytes.includes('typarray') ? 'reset' : bytes),
+  });
+  const db = connectDatabase({ url: door.url, applicationName: 'test', maxConnections: 1 });
   const work = inTransaction(db, async (tx) => tx`select 1 as one`).catch(() => 'refused');
   expect(await Promise.race([work, sleep(10_000, 'hangs', { ref: false })])).not.toBe('hangs');
   expect(await db`select 1 as one`.catch(() => 'refused')).not.toBe('hangs');
   expect(await db`select 1 as one`).toEqual([{ one: 1 }]);
   await db.end({ timeout: 1 });
-  way.close();
+  door.close();
 });
 
 test('a server that goes silent under a statement is away after ten seconds, and the pool is well again', async () => {
   let isSilent = false;
-  const way = await startWay(() => (isSilent ? 'swallow' : 'pass'));
-  const db = connectDatabase({ url: way.url, applicationName: 'test', maxConnections: 1 });
+  const door = await startDoor(database.url, { passes: (bytes) => (isSilent ? 'swallow' : bytes) });
+  const db = connectDatabase({ url: door.url, applicationName: 'test', maxConnections: 1 });
   expect(await isUsable(db)).toBe(true);
   isSilent = true;
   const startedAt = performance.now();
@@ -104,7 +73,7 @@ test('a server that goes silent under a statement is away after ten seconds, and
   expect(await Promise.race([next, sleep(3_000, 'hangs', { ref: false })])).not.toBe('hangs');
   expect(await db`select 1 as one`).toEqual([{ one: 1 }]);
   await db.end({ timeout: 1 });
-  way.close();
+  door.close();
 });
 
 test('under TLS the server is asked for by its name, and one that goes silent is away after ten seconds', async () => {

@@ -14,8 +14,8 @@ beforeAll(async () => {
 });
 afterAll(() => test_.stop());
 
-/** An order whose first attempt was fenced and then claimed at Conduit, and whose second one is ready to execute. */
-async function claimedUnderAClosedAttempt(): Promise<OrderRow> {
+/** An order whose first attempt was fenced, pending at Conduit, and whose second one is ready to execute. */
+async function pendingUnderAClosedAttempt(): Promise<OrderRow> {
   const { db } = test_;
   const order = await aWatchedOrder(db);
   await makeCreated(db, order, await anAttempt(db, order));
@@ -29,7 +29,13 @@ async function claimedUnderAClosedAttempt(): Promise<OrderRow> {
   } as const;
   await applyRecord(db, order.id, await seenOf(db, order.id), fence, TIMING);
   await makeCreated(db, order, await anAttempt(db, order));
-  await db`update transactions set observed = 'claimed' where order_id = ${order.id} and attempt = 1`;
+  return order;
+}
+
+/** The same, whose first attempt was then seen claimed at Conduit. */
+async function claimedUnderAClosedAttempt(): Promise<OrderRow> {
+  const order = await pendingUnderAClosedAttempt();
+  await test_.db`update transactions set observed = 'claimed' where order_id = ${order.id} and attempt = 1`;
   return order;
 }
 
@@ -43,10 +49,8 @@ async function permitExecute(order: OrderRow) {
 }
 
 test('no execute is permitted while money was seen moving under another attempt, pause or none', async () => {
-  const order = await claimedUnderAClosedAttempt();
-  expect(await permitExecute(order)).toBeNull();
-  await test_.db`update transactions set observed = 'pending' where order_id = ${order.id} and attempt = 1`;
-  expect(await permitExecute(order)).not.toBeNull();
+  expect(await permitExecute(await claimedUnderAClosedAttempt())).toBeNull();
+  expect(await permitExecute(await pendingUnderAClosedAttempt())).not.toBeNull();
 });
 
 test('money under a closed attempt ends the order, fences the live attempt and pauses everything, whatever was read before', async () => {
@@ -65,8 +69,7 @@ test('money under a closed attempt ends the order, fences the live attempt and p
 
 test('an orphan rings once; an order that could not be ended then is ended at a later pass, without a second pause', async () => {
   const { db } = test_;
-  const order = await claimedUnderAClosedAttempt();
-  await db`update transactions set observed = 'pending' where order_id = ${order.id} and attempt = 1`;
+  const order = await pendingUnderAClosedAttempt();
   expect(await permitExecute(order)).not.toBeNull();
   await db`update transactions set observed = 'claimed' where order_id = ${order.id} and attempt = 1`;
   expect(await alarmForOrphan(db, order.id, 1, TIMING)).toMatchObject({ isNew: true, order: { status: 'executing' } });

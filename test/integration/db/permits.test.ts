@@ -8,7 +8,17 @@ import { storeSendReply } from '../../../src/db/readings.ts';
 import { applyRecord } from '../../../src/db/records.ts';
 import type { Seen } from '../../../src/domain/order.ts';
 import { writeVersion } from '../../support/versions.ts';
-import { anAttempt, aWatchedOrder, makeCreated, openTestDb, orderOf, seenOf, type TestDb, TIMING } from './support.ts';
+import {
+  allowForgetting,
+  anAttempt,
+  aWatchedOrder,
+  makeCreated,
+  openTestDb,
+  orderOf,
+  seenOf,
+  type TestDb,
+  TIMING,
+} from './support.ts';
 
 jest.setTimeout(30_000);
 
@@ -17,6 +27,7 @@ type Obstacle = readonly [string, (order: OrderRow) => PromiseLike<unknown>];
 let test_: TestDb;
 beforeAll(async () => {
   test_ = await openTestDb();
+  await allowForgetting(test_);
 });
 afterAll(() => test_.stop());
 

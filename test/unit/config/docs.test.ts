@@ -11,8 +11,12 @@ import { ALERTS, createMetrics, PAGES, type Service } from '../../../src/metrics
 import { MESSAGE_RESULTS } from '../../../src/pubsub-bridge/consumer.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const PROSE = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'docs/architecture.md', 'docs/operations.md'];
-const ADRS = readdirSync(join(ROOT, 'docs/adr')).map((name) => `docs/adr/${name}`);
+const pagesIn = (folder: string) =>
+  readdirSync(join(ROOT, folder))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `${folder}/${name}`);
+const PROSE = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...pagesIn('docs')];
+const ADRS = pagesIn('docs/adr');
 
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
 

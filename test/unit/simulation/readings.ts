@@ -132,12 +132,15 @@ function endOf(
   if (order.status === 'succeeded') return { kind: 'succeeded' };
   if (order.status === 'cancelled') return { kind: 'cancelled', reason: order.cancellationReason };
   const earlier = before?.kind === 'failed' ? before : null;
-  // "None" after "open" is a read that lags.
-  const isLagging = earlier?.linked === 'open' && linked === 'none';
   return {
     kind: 'failed',
     code: order.failureCode,
-    linked: isLagging ? 'open' : (linked ?? 'open'),
+    linked: strongerOf(earlier?.linked ?? null, linked ?? 'open'),
     firstReadAt: earlier?.firstReadAt ?? now,
   };
+}
+
+/** Money that was seen to have moved has moved; "none" after "open" is a read that lags. */
+function strongerOf(before: LinkedEffect | null, now: LinkedEffect): LinkedEffect {
+  return before === 'completed' || (before === 'open' && now === 'none') ? before : now;
 }

@@ -1,0 +1,17 @@
+-- Up Migration
+
+-- What was read of the provider's order only becomes stronger: a later read may lag, and what it no longer shows has happened all the same.
+create function check_readings_rise() returns trigger language plpgsql as $$
+declare
+  ranks constant text[] := array['absent', 'pending', 'claimed', 'terminal'];
+begin
+  if old.observed is not null and array_position(ranks, new.observed) is distinct from
+       greatest(array_position(ranks, old.observed), array_position(ranks, new.observed))
+     or old.conduit_order_id <> coalesce(new.conduit_order_id, '')
+     or old.end_kind <> coalesce(new.end_kind, '')
+     or (old.end_linked = 'completed' and new.end_linked is distinct from 'completed') then
+    raise exception 'attempt % of order % would forget what was read of it', old.attempt, old.order_id using errcode = 'CT009';
+  end if;
+  return new;
+end $$;
+create trigger readings_rise before update on transactions for each row execute function check_readings_rise();
