@@ -1,9 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { SetupError } from '../../stack/errors.ts';
 import { ROOT } from '../../stack/paths.ts';
 import { EXPERIMENTS } from '../experiments/catalogue.ts';
 import { brokenOff, type RunOptions, runExperiments } from '../experiments/run-experiment.ts';
 import type { Options } from '../options.ts';
+import { basisOf, stampOf } from '../report/results.ts';
 import type { System } from '../system/system.ts';
 import { areAllCaught, caughtPage, runBuilds } from './run-builds.ts';
 
@@ -18,6 +20,7 @@ export interface BuildsDeps {
 /** `--builds`: every broken build, each with the experiment that shall catch it. True when all were caught, by experiments that find nothing else. */
 export async function runAllBuilds({ options, dir, say, start }: BuildsDeps): Promise<boolean> {
   const seed = options.seeds[0] ?? 1;
+  const { sources } = basisOf(options);
   const verdicts = await runBuilds({
     experiments: EXPERIMENTS,
     tell: say,
@@ -37,7 +40,9 @@ export async function runAllBuilds({ options, dir, say, start }: BuildsDeps): Pr
       return result;
     },
   });
-  const about = `\`npm run chaos -- --builds --seed ${seed}\`.`;
+  if (basisOf(options).sources !== sources)
+    throw new SetupError('the sources have changed while they were run: nothing of this can be told; run again');
+  const about = `\`npm run chaos -- --builds --seed ${seed}\`, ${stampOf(sources)}.`;
   writeFileSync(join(ROOT, 'docs', 'chaos-caught.md'), caughtPage(verdicts, about));
   const caught = verdicts.filter(({ isCaught }) => isCaught).length;
   say(`chaos: ${caught} of ${verdicts.length} broken builds caught`);

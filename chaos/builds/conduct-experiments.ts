@@ -2,11 +2,11 @@
 import { Redis } from 'ioredis';
 import type { Experiment } from '../experiments/experiment.ts';
 import { expectStruck, restartAll } from '../experiments/processes.ts';
+import { IDLE_TRANSACTION_MS } from '../experiments/seams.ts';
 import { callsOf } from '../load/customer-calls.ts';
 import type { Passing } from '../system/desk.ts';
+import { WORKERS } from '../system/fleet.ts';
 import { ALONE, placeWaiting, untilPast } from './orders-alone.ts';
-
-const WORKERS = ['worker1', 'worker2'] as const;
 
 export const CONDUCT_EXPERIMENTS: readonly Experiment[] = [
   {
@@ -74,7 +74,7 @@ export const CONDUCT_EXPERIMENTS: readonly Experiment[] = [
       await untilPast(stage, orders, ['accepted']);
       const hold = async ({ process, about }: Passing) => {
         stage.note('stall in a transaction', { process, ...about });
-        await stage.sleep(2_600);
+        await stage.sleep(IDLE_TRANSACTION_MS);
       };
       system.desk.arm('S17', hold, { times: 6, fits: ({ about }) => about['into'] === 'order_events' });
       await stage.market.cross();

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Experiment, Stage } from '../experiments/experiment.ts';
 import { expectStruck } from '../experiments/processes.ts';
 import type { PlacedOrder } from '../load/run-load.ts';
+import { WORKERS } from '../system/fleet.ts';
 import { ALONE, arm, cancelAll, placeWaiting, untilPast } from './orders-alone.ts';
 
 const create = (reference: string) => ({ operation: 'orders.create' as const, reference });
@@ -186,16 +187,15 @@ export const TRANSFER_EXPERIMENTS: readonly Experiment[] = [
     ...ALONE,
     async run(stage) {
       const { desk, fleet } = stage.system;
-      const workers = ['worker1', 'worker2'] as const;
       const orders = await placeWaiting(stage, 3, 14_000);
       await untilPast(stage, orders, ['accepted']);
       const expiry = Math.max(...orders.map(({ plan }) => Date.parse(plan.body.expires_at)));
       const freezeBoth = async () => {
         const ms = expiry + 1_000 - Date.now();
         stage.note('freeze of all workers', { ms });
-        for (const name of workers) fleet.freeze(name);
+        for (const name of WORKERS) fleet.freeze(name);
         await sleep(ms);
-        for (const name of workers) fleet.thaw(name);
+        for (const name of WORKERS) fleet.thaw(name);
       };
       desk.arm('S15', freezeBoth, { fits: ({ about }) => about['operation'] === 'execute' });
       await stage.market.cross();

@@ -137,6 +137,7 @@ export const META: Fields<Meta> = {
   seed: 'number',
   timeScale: 'number',
   sendMarginMs: 'number',
+  quoteMarginMs: 'number',
   httpDeadlineMs: 'number',
   refreshMs: 'number',
   callsPerSecond: 'number',

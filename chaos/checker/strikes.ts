@@ -8,6 +8,8 @@ import type { Evidence } from './evidence.ts';
 const STRIKES =
   /\b(kill|freeze|part|cut|stall|SIGTERM|down|no worker|replies are lost|volume is full|deploy|restart|a clock)\b/;
 
+export const isStrike = ({ what }: FaultNote): boolean => STRIKES.test(what);
+
 /** The beginnings of such strikes. */
 export function strikesIn(history: Evidence['history']): FaultNote[] {
   return struckIn(history).filter(({ phase }) => phase !== 'end');
@@ -15,7 +17,7 @@ export function strikesIn(history: Evidence['history']): FaultNote[] {
 
 /** Their beginnings and their ends. */
 export function struckIn(history: Evidence['history']): FaultNote[] {
-  return history.filter((entry): entry is FaultNote => entry.kind === 'fault' && STRIKES.test(entry.what));
+  return history.filter((entry): entry is FaultNote => entry.kind === 'fault' && isStrike(entry));
 }
 
 /** From when until when such a strike lasted, where it did: what is asked for meanwhile may never be heard. */

@@ -104,6 +104,7 @@ export interface Meta {
   readonly seed: number;
   readonly timeScale: number;
   readonly sendMarginMs: number;
+  readonly quoteMarginMs: number;
   readonly httpDeadlineMs: number;
   readonly refreshMs: number;
   /** What the workers may ask of the provider in a second. */

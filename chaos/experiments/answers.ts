@@ -1,6 +1,7 @@
 // Conduit contradicts itself: in what it shows, in how executions end, in its clock and its signatures.
 import type { FaultRuleInput } from '../../simulator/faults/rules.ts';
 import type { Experiment } from './experiment.ts';
+import { expectAlert } from './processes.ts';
 import { lostReplies, under } from './provider.ts';
 import { lastSeq } from './rest.ts';
 
@@ -11,6 +12,8 @@ const READS = ['orders.get', 'orders.list'] as const;
 
 /** For so long the provider's former secret signs beside a new one. */
 const GRACE_MS = 20_000;
+/** So far off that people are told, and not so far that everything is paused. */
+const TOLD_SKEW_MS = 2_800;
 
 const often = (
   operation: NonNullable<FaultRuleInput['match']>['operation'],
@@ -24,7 +27,7 @@ export const ANSWER_EXPERIMENTS: readonly Experiment[] = [
     title: 'replies are lost, and look-ups lag, are old, find nothing, or ignore what was asked for',
     atRisk: ['I1', 'I7'],
     async run(stage) {
-      const rules = await under(stage, [
+      await under(stage, [
         ...lostReplies('orders.create', 0.6),
         ...lostReplies('orders.execute', 0.6),
         often([...READS], 0.2, { lookup: { lagMs: 4_000 } }),
@@ -32,9 +35,6 @@ export const ANSWER_EXPERIMENTS: readonly Experiment[] = [
         often([...READS], 0.15, { lookup: { absent: true } }),
         often([...LISTS], 0.5, { lookup: { ignoreFilter: true } }),
       ]);
-      const isLookUp = rules.filter(({ action }) => action.lookup !== undefined);
-      const idle = isLookUp.filter(({ hits }) => hits === 0).map(({ action }) => JSON.stringify(action.lookup));
-      stage.struck(idle.length <= 1, `look-ups never did: ${idle.join(' ')}`);
     },
   },
   {
@@ -52,7 +52,7 @@ export const ANSWER_EXPERIMENTS: readonly Experiment[] = [
         often('orders.execute', 0.12, failing('compliance_hold', 'failed')),
         often('orders.execute', 0.25, { settlement: { held: true } }),
       ];
-      await under(stage, ways, { atLeast: 2 / 3 });
+      await under(stage, ways);
     },
   },
   {
@@ -82,7 +82,8 @@ export const ANSWER_EXPERIMENTS: readonly Experiment[] = [
     id: 'F49',
     title: "Conduit's clock drifts away, and the secret of its webhooks is rotated",
     atRisk: ['I4', 'I15'],
-    async run({ system, timeScale, windowMs, sleep, note, during, struck, expect }) {
+    async run(stage) {
+      const { system, timeScale, windowMs, sleep, note, during, struck, expect } = stage;
       await sleep(windowMs / 4);
       await system.simulator.setKnobs({ rotationGraceMs: GRACE_MS });
       await system.rotateWebhookSecret();
@@ -102,9 +103,10 @@ export const ANSWER_EXPERIMENTS: readonly Experiment[] = [
         'I15',
         `signed by the new secret alone, a webhook was answered ${status}`,
       );
-      await system.simulator.setKnobs({ dateSkewMs: 2_500 });
-      note('the clock is off', { ms: 2_500 });
+      await system.simulator.setKnobs({ dateSkewMs: TOLD_SKEW_MS });
+      note('the clock is off', { ms: TOLD_SKEW_MS });
       await sleep(windowMs / 4);
+      await expectAlert(stage, 'clock_skew');
       await during(
         'the clock is too far off',
         windowMs / 2 + 3_000,

@@ -32,12 +32,11 @@ const FAULT_EXPERIMENTS: readonly Experiment[] = [
   ...LIMIT_EXPERIMENTS,
 ].toSorted((a, b) => a.id.localeCompare(b.id));
 
-/** What the mix draws from: what is short by itself. */
-const MIXED =
-  'F01 F02 F03 F05 F06 F07 F09 F10 F12 F13 F14 F16 F18 F19 F20 F21 F23 F24 F25 F26 F28 F35 F37 F38 F41 F42 F46 F47'.split(
-    ' ',
-  );
-const IN_MIX = FAULT_EXPERIMENTS.filter(({ id }) => MIXED.includes(id));
+/** What the mix draws from: F01 to F38, F46 and F47, but for those that are what the market does, which in the mix is its own. */
+const OF_THE_MARKET = ['F27', 'F31', 'F34'];
+const IN_MIX = FAULT_EXPERIMENTS.filter(
+  ({ id }) => (id <= 'F38' || id === 'F46' || id === 'F47') && !OF_THE_MARKET.includes(id),
+);
 const MIX_MINUTES = 3;
 
 export const EXPERIMENTS: readonly Experiment[] = [

@@ -4,6 +4,7 @@ import { FIAT, STABLES, TARGETS } from '../load/market.ts';
 import { bodyOf, type PlannedOrder } from '../load/plan.ts';
 import type { PlacedOrder } from '../load/run-load.ts';
 import { untilAnswered } from '../load/run-load.ts';
+import { BRIDGES, WORKERS } from '../system/fleet.ts';
 import type { Experiment, Stage } from './experiment.ts';
 
 const NO_LOAD = { orders: 0, windowMs: 1_000 };
@@ -150,15 +151,14 @@ export const CONTEST_EXPERIMENTS: readonly Experiment[] = [
     load: { ...NO_LOAD, orders: 10 },
     async run(stage) {
       const { system, random, during } = stage;
-      const bridges = ['bridge1', 'bridge2'] as const;
       await during(
         'no bridge',
         3_000,
-        () => Promise.all(bridges.map((name) => system.fleet.kill(name))),
+        () => Promise.all(BRIDGES.map((name) => system.fleet.kill(name))),
         async () => {
           const orders = await stage.place(waiting(stage, 30, () => Date.now() + 20_000));
           await Promise.all(orders.map(({ orderId, calls }) => untilAnswered(random, () => calls.cancel(orderId))));
-          await Promise.all(bridges.map((name) => system.fleet.start(name)));
+          await Promise.all(BRIDGES.map((name) => system.fleet.start(name)));
         },
       );
     },
@@ -205,7 +205,6 @@ export const CONTEST_EXPERIMENTS: readonly Experiment[] = [
       const { system, market, random, note, during, struck } = stage;
       const sendMarginMs = 1_000 * Number(system.settings['SEND_MARGIN_SECONDS']);
       const crossing = Date.now() + 16_000;
-      const workers = ['worker1', 'worker2'] as const;
       // Some expire at the crossing itself; for others the margin before their expiry begins while they look and send.
       await stage.place(waiting(stage, 15, () => crossing + random.between(0, 50)));
       const contested = await stage.place(
@@ -223,8 +222,8 @@ export const CONTEST_EXPERIMENTS: readonly Experiment[] = [
       await during(
         'no worker',
         Math.max(0, expiry + 3_000 - Date.now()),
-        () => Promise.all(workers.map((name) => system.fleet.kill(name))),
-        () => Promise.all(workers.map((name) => system.fleet.start(name))),
+        () => Promise.all(WORKERS.map((name) => system.fleet.kill(name))),
+        () => Promise.all(WORKERS.map((name) => system.fleet.start(name))),
       );
     },
   },

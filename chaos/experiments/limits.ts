@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { choosePort } from '../../stack/ports.ts';
 import { createProgress } from '../../stack/progress.ts';
 import { runCommand } from '../../stack/run-command.ts';
+import { WORKERS } from '../system/fleet.ts';
 import type { Experiment, Stage } from './experiment.ts';
 import { bounce, countRefused, restartAll } from './processes.ts';
 
-const WORKERS = ['worker1', 'worker2'] as const;
 const LOGGING = ['api', 'worker1'] as const;
 const MOUNT_TIMEOUT_MS = 60_000;
 

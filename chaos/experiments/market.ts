@@ -18,13 +18,19 @@ export const MARKET_EXPERIMENTS: readonly Experiment[] = [
       await wait(1_500);
       await market.cross();
     },
-    run: ({ windowMs, during }) =>
-      during(
+    async run({ system, windowMs, during, struck }) {
+      const beganAt = Date.now();
+      await during(
         'flapping',
         windowMs,
         () => {},
         () => {},
-      ),
+      );
+      const flapped = await system.db`
+        select pair from rate_observations where observed_at > ${system.db.typed.instant(beganAt)}
+        group by pair having count(distinct reference_rate) > 1`;
+      struck(flapped.length > 0, 'nobody saw the rate of any pair on both sides');
+    },
   },
   {
     id: 'F28',
@@ -40,7 +46,8 @@ export const MARKET_EXPERIMENTS: readonly Experiment[] = [
         await simulator.armFault({ match: { operation, nth: random.between(1, 3) }, action: { badRate: lie } });
         await sleep(windowMs / 20);
       }
-      await disarm(stage);
+      // A quote that comes too late for one of them meets the next.
+      await disarm(stage, 0.5);
       for (const lie of random.shuffled(LIES)) {
         await simulator.armFault({ match: { operation, times: 'always' }, action: { badRate: lie } });
         await sleep(windowMs / 12);

@@ -1,12 +1,12 @@
 // Pub/Sub and what it carries: lost, late, twice, shuffled, unreadable.
 import { PubSub } from '@google-cloud/pubsub';
 import { orderWorkflowId } from '../../src/workflows/messages.ts';
+import { BRIDGES } from '../system/fleet.ts';
 import { signalService } from '../system/pids.ts';
 import type { Experiment, Stage } from './experiment.ts';
-import { restartAll } from './processes.ts';
+import { countOf, restartAll } from './processes.ts';
 import { disarm } from './provider.ts';
 
-const BRIDGES = ['bridge1', 'bridge2'] as const;
 /** Longer than the bridge leases a message for. */
 const LONGER_THAN_A_LEASE_MS = 25_000;
 
@@ -79,18 +79,21 @@ export const MESSAGE_EXPERIMENTS: readonly Experiment[] = [
     id: 'F16',
     title: 'every message comes one to five times, shuffled and late',
     atRisk: ['I1', 'I8'],
-    async run({ system, timeScale, windowMs, during, diceOf }) {
+    async run(stage) {
+      const { system, timeScale, windowMs, during, diceOf } = stage;
       for (const name of BRIDGES)
         system.configure(name, {
           CHAOS_SHUFFLE_MS: String(30_000 / timeScale),
           CHAOS_SEED: String(diceOf(name).between(0, 2 ** 31)),
         });
       await restartAll(system, BRIDGES);
+      const since = Date.now();
       await during(
         'messages are shuffled',
         windowMs + 4_000,
         () => {},
         async () => {
+          await expectRepeats(stage, since);
           for (const name of BRIDGES) system.configure(name);
           await restartAll(system, BRIDGES);
         },
@@ -159,6 +162,20 @@ export const MESSAGE_EXPERIMENTS: readonly Experiment[] = [
     },
   },
 ];
+
+/** What the bridges did with messages, but for publishing them. */
+const TAKEN = ['started', 'closed', 'finished', 'signalled', 'no_run', 'ignored'] as const;
+
+/** More messages must have been taken than there were to be published. */
+async function expectRepeats({ system, struck }: Stage, since: number): Promise<void> {
+  const counts = await Promise.all(
+    TAKEN.map((result) => countOf(system, BRIDGES, `bridge_messages_total{result="${result}"`)),
+  );
+  const taken = counts.reduce((sum, count) => sum + count, 0);
+  const [row] = await system.db<{ messages: number }[]>`
+    select count(*)::int as messages from outbox where published_at > ${system.db.typed.instant(since)}`;
+  struck(taken > (row?.messages ?? 0), `no message came twice: ${row?.messages} were published and ${taken} taken`);
+}
 
 /** False where there was none to be deleted. */
 async function deleteRun({ system }: Stage, orderId: string): Promise<boolean> {

@@ -5,10 +5,9 @@ import { Worker } from '@temporalio/worker';
 import { orderWorkflowId } from '../../src/workflows/messages.ts';
 import { ROOT } from '../../stack/paths.ts';
 import { bundleWith } from '../system/bundle.ts';
+import { WORKERS } from '../system/fleet.ts';
 import type { Experiment, Stage } from './experiment.ts';
 import { restartAll } from './processes.ts';
-
-const WORKERS = ['worker1', 'worker2'] as const;
 
 /** Open orders of this experiment, in the states asked for. */
 async function openOrders({ system, placed }: Stage, statuses: readonly string[]): Promise<string[]> {
@@ -87,6 +86,32 @@ async function isAnyStuck(stage: Stage): Promise<boolean> {
   return false;
 }
 
+/** Some orders are placed in this time. */
+const NO_WORKER_MS = 6_000;
+
+/**
+ * An order is `accepted` for a moment only, until a worker comes to it; while none does, its run can be ended, and not yet be reset: a
+ * reset goes back to a step that the run has made.
+ */
+async function meddleWithAccepted(stage: Stage): Promise<void> {
+  const { fleet } = stage.system;
+  const pending: Act[] = ['terminate', 'cancel'];
+  for (const process of WORKERS) {
+    stage.note('freeze', { process, ms: NO_WORKER_MS });
+    fleet.freeze(process);
+  }
+  try {
+    for (const until = Date.now() + NO_WORKER_MS; Date.now() < until; await stage.sleep(100)) {
+      const orders = await openOrders(stage, ['accepted']);
+      const [act] = pending;
+      if (act && orders.length > 0 && (await meddle(stage, act, stage.random.pick(orders)))) pending.shift();
+    }
+  } finally {
+    for (const process of WORKERS) fleet.thaw(process);
+  }
+  stage.struck(pending.length === 0, `never done to an accepted order: ${pending.join(', ')}`);
+}
+
 export const OPERATOR_EXPERIMENTS: readonly Experiment[] = [
   {
     id: 'F39',
@@ -147,7 +172,8 @@ export const OPERATOR_EXPERIMENTS: readonly Experiment[] = [
     title: 'runs are terminated, cancelled and reset while their orders wait and while they execute',
     atRisk: ['I1', 'I2', 'I5', 'I7'],
     async run(stage) {
-      // Each act in each state first; an order is `accepted` for a moment only.
+      await meddleWithAccepted(stage);
+      // Each act in each of the other states first.
       const pending = ACTS.flatMap((act) => (['watching', 'executing'] as const).map((status) => ({ act, status })));
       const states = ['accepted', 'watching', 'executing'] as const;
       for (const until = Date.now() + stage.windowMs + 4_000; Date.now() < until; ) {

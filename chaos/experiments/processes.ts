@@ -1,10 +1,10 @@
 // The product's own processes are killed, frozen, stopped and cut off.
+import type { Alert } from '../../src/metrics.ts';
 import type { Passing } from '../system/desk.ts';
-import { PROCESSES, type ProcessName } from '../system/fleet.ts';
+import { BRIDGES, PROCESSES, type ProcessName, WORKERS } from '../system/fleet.ts';
+import type { System } from '../system/system.ts';
 import type { Experiment, Stage } from './experiment.ts';
 
-const WORKERS = ['worker1', 'worker2'] as const;
-const BRIDGES = ['bridge1', 'bridge2'] as const;
 /** A process under load ends within this of SIGTERM: the worker's own deadline, and the time to be heard. */
 const STOP_WITHIN_MS = 42_000;
 
@@ -44,6 +44,22 @@ function crashAt(stage: Stage, seam: Passing['seam'], times: number): void {
 export function expectStruck({ system, struck }: Stage): void {
   for (const { seam, left, times } of system.desk.armed())
     struck(left < times, `nothing came to seam ${seam}: it was not struck`);
+}
+
+/** The sum of a counter, or of one of its series, over some processes as they run now. */
+export async function countOf({ fleet }: System, names: readonly ProcessName[], series: string): Promise<number> {
+  const texts = await Promise.all(names.map((name) => fleet.metrics(name).catch(() => '')));
+  const counts = texts
+    .flatMap((text) => text.split('\n'))
+    .filter((line) => line.startsWith(series))
+    .map((line) => Number(line.split(' ').at(-1)));
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** Somebody must have been told: by a worker that has run since then. */
+export async function expectAlert({ system, expect }: Stage, alert: Alert): Promise<void> {
+  const rung = await countOf(system, WORKERS, `alerts_total{alert="${alert}"`);
+  expect(rung > 0, 'I14', `nobody was told: no ${alert}`);
 }
 
 /** How many questions that were asked in that time were answered 503. */
@@ -168,7 +184,7 @@ export const PROCESS_EXPERIMENTS: readonly Experiment[] = [
     id: 'F37',
     title: 'worker and bridge are cut off from Temporal',
     atRisk: ['I2', 'I5'],
-    async run({ system: { network }, random, during, sleep, timeScale }) {
+    async run({ system: { network, fleet }, random, during, sleep, timeScale, struck }) {
       // Refused, or swallowed without a word.
       const part = (link: string) =>
         random.chance(0.5)
@@ -178,16 +194,22 @@ export const PROCESS_EXPERIMENTS: readonly Experiment[] = [
                 network.poison(link, { type: 'timeout', stream, timeout: 0 }),
               ),
             );
-      const links = [...WORKERS, ...BRIDGES].map((name) => `${name}>temporal`);
-      for (const those of [...links.map((link) => [link]), links]) {
+      const all = [...WORKERS, ...BRIDGES];
+      const unheard: string[] = [];
+      for (const those of [...all.map((name) => [name]), all]) {
+        const links = those.map((name) => `${name}>temporal`);
         await during(
-          `part ${those.join(', ')}`,
+          `part ${links.join(', ')}`,
           60_000 / timeScale,
-          () => Promise.all(those.map(part)),
-          () => Promise.all(those.map((link) => network.heal(link))),
+          () => Promise.all(links.map(part)),
+          async () => {
+            for (const name of those) if ((await fleet.unready(name))?.length === 0) unheard.push(name);
+            await Promise.all(links.map((link) => network.heal(link)));
+          },
         );
         await sleep(500);
       }
+      struck(unheard.length < all.length, `these noticed nothing: ${unheard.join(', ')}`);
     },
   },
 ];

@@ -257,6 +257,7 @@ function acceptedIn(history: History): Map<string, string> {
 
 type Settled =
   | 'sendMarginMs'
+  | 'quoteMarginMs'
   | 'httpDeadlineMs'
   | 'refreshMs'
   | 'callsPerSecond'
@@ -265,12 +266,14 @@ type Settled =
   | 'accounts';
 /** What the product takes where nothing else is set. */
 const MAX_STOP_GAP_BPS = '500';
+const QUOTE_MARGIN_SECONDS = '30';
 
 function metaOf(system: System, turn: Omit<Meta, Settled>): Meta {
   const { settings, customers, secrets } = system;
   return {
     ...turn,
     sendMarginMs: Number(settings['SEND_MARGIN_SECONDS']) * 1_000,
+    quoteMarginMs: (Number(settings['QUOTE_MARGIN_SECONDS'] ?? QUOTE_MARGIN_SECONDS) * 1_000) / turn.timeScale,
     httpDeadlineMs: 10_000 / turn.timeScale,
     refreshMs: Number(settings['RATE_REFRESH_SECONDS']) * 1_000,
     callsPerSecond: Number(settings['CONDUIT_CALLS_PER_SECOND']),

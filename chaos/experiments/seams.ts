@@ -57,10 +57,10 @@ const freeze =
 const OLD_PERMIT_MS = 3_000;
 const PAST_EXPIRY_MS = 1_000;
 
-/**
- * Longer than PostgreSQL lets a transaction do nothing: it ends the session, and the rest of the transaction comes too late. Its process
- * goes on meanwhile, and makes its lost connection anew; or is frozen, and wakes with all of that at once.
- */
+/** Longer than PostgreSQL lets a transaction do nothing: it ends the session, and the rest of the transaction comes too late. */
+export const IDLE_TRANSACTION_MS = 2_600;
+
+/** Its process goes on meanwhile, and makes its lost connection anew; or is frozen, and wakes with all of that at once. */
 const outlastTransaction =
   (how: 'held' | 'frozen'): Hit =>
   async ({ system: { fleet }, note, sleep }, { process, seam, about }) => {
@@ -70,7 +70,6 @@ const outlastTransaction =
     fleet.thaw(process as ProcessName);
     return true;
   };
-const IDLE_TRANSACTION_MS = 2_600;
 
 /** Once the provider has the request, and before its reply is read. */
 const killOnceReceived =

@@ -1,7 +1,7 @@
 // The api with its seams: what a crash between a commit and the words about it leaves behind.
 import { loadBuild } from '../builds/load-build.ts';
 import { pass } from './seams.ts';
-import { eventOf, type Statement, tableOf, watchDatabase } from './watched-database.ts';
+import { additionOf, type Statement, watchDatabase } from './watched-database.ts';
 
 const isPlacing = (statements: readonly Statement[]) =>
   statements.some(({ text }) => text.startsWith('insert into orders'));
@@ -23,12 +23,8 @@ await runProcess(API_PROCESS, (context) =>
       build.db(
         watchDatabase(db, {
           async beforeStatement(statement) {
-            const into = tableOf(statement);
-            if (into === null) return;
-            await pass('S17', {
-              into,
-              ...(into === 'order_events' ? { event: eventOf(statement, ORDER_EVENTS) } : {}),
-            });
+            const addition = additionOf(statement, ORDER_EVENTS);
+            if (addition) await pass('S17', { ...addition });
           },
           async beforeCommit(statements) {
             if (isPlacing(statements)) await pass('S1');

@@ -50,14 +50,15 @@ function watchTransaction(tx: object, statements: Statement[], { beforeStatement
   });
 }
 
-/** The table that a statement adds a row to, if it adds one. */
-export function tableOf({ text }: Statement): string | null {
-  return /^insert into (\w+)/.exec(text)?.[1] ?? null;
-}
-
-/** What happened, where a statement writes an event down: the first word of that list among its values. */
-export function eventOf({ values }: Statement, events: readonly string[]): string {
-  return String(values.find((value) => (events as readonly unknown[]).includes(value)));
+/** Which table a statement adds a row to and, where that is an event, which: the first word of that list among its values. Null for others. */
+export function additionOf(
+  { text, values }: Statement,
+  events: readonly string[],
+): { readonly into: string; readonly event?: string } | null {
+  const into = /^insert into (\w+)/.exec(text)?.[1];
+  if (into === undefined) return null;
+  if (into !== 'order_events') return { into };
+  return { into, event: String(values.find((value) => (events as readonly unknown[]).includes(value))) };
 }
 
 function isTemplate(value: unknown): value is TemplateStringsArray {

@@ -3,7 +3,7 @@
 import type { ConduitClient } from '../../src/clients/conduit/client.ts';
 import { loadBuild } from '../builds/load-build.ts';
 import { pass } from './seams.ts';
-import { eventOf, tableOf, watchDatabase } from './watched-database.ts';
+import { additionOf, watchDatabase } from './watched-database.ts';
 
 const { CHAOS_WORKFLOW_BUNDLE: codePath = '' } = process.env;
 
@@ -22,11 +22,9 @@ await runProcess(WORKER_PROCESS, (context) =>
       build.db(
         watchDatabase(db, {
           async beforeStatement(statement) {
-            const into = tableOf(statement);
-            if (into === null) return;
-            const about = into === 'order_events' ? { event: eventOf(statement, ORDER_EVENTS) } : {};
-            if (into === 'order_events') await pass('S11', about);
-            await pass('S17', { into, ...about });
+            const addition = additionOf(statement, ORDER_EVENTS);
+            if (addition?.event !== undefined) await pass('S11', { event: addition.event });
+            if (addition) await pass('S17', { ...addition });
           },
         }),
       ),

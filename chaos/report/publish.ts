@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from '../../stack/paths.ts';
 import type { Options } from '../options.ts';
-import { type Basis, commit, type KeptResult } from './results.ts';
+import { type Basis, type KeptResult, stampOf } from './results.ts';
 import { markdownPage, type NotRun } from './table.ts';
 
 interface Run {
@@ -18,7 +18,7 @@ const UNSCALED = ['F08', 'F22'];
 
 export function publish(options: Options, { dir, basis, results, notRun }: Run): void {
   const json = `${JSON.stringify({ basis, notRun, results: results.map(withoutPaths) }, null, 1)}\n`;
-  const about = `${commandOf(options, results)} Commit ${commit() ?? 'unknown'}, sources \`${basis.sources}\`, ${new Date().toISOString().slice(0, 10)}.`;
+  const about = `${commandOf(options, results)} ${stampOf(basis.sources)}.`;
   const page = markdownPage(results, notRun, about);
   const name = nameOf(options, results);
   for (const place of [join(dir, 'results'), ...(name === null ? [] : [join(ROOT, 'docs', name)])]) {
@@ -41,7 +41,7 @@ function commandOf({ mode, timeScale, orders }: Options, results: readonly KeptR
       ? 'every wait and outage in real time but the watch over orphans (150 s, not 900)'
       : `waits divided by ${timeScale}`;
   const load = orders === undefined ? '' : `, ${orders} orders each`;
-  return `\`npm run chaos -- ${what}\`, ${seeds.length > 1 ? 'seeds' : 'seed'} ${seeds.join(', ')}, ${pace}${load}.`;
+  return `\`npm run chaos -- ${what}\`, ${seeds.length > 1 ? 'seeds' : 'seed'} ${seeds.join(', ')}, ${pace}${load},`;
 }
 
 /** The page under docs/ that a run is for; null for one that is nobody else's business. */

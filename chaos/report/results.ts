@@ -59,8 +59,13 @@ function hashOf(names: readonly string[]): string {
   return hash.digest('hex').slice(0, 12);
 }
 
+/** What a page says of where its results come from. */
+export function stampOf(sources: string): string {
+  return `commit ${commit() ?? 'unknown'}, sources \`${sources}\`, ${new Date().toISOString().slice(0, 10)}`;
+}
+
 /** The commit that is checked out, or null outside of a repository. */
-export function commit(): string | null {
+function commit(): string | null {
   try {
     const git = (...args: string[]) => execFileSync('git', args, { cwd: ROOT, encoding: 'utf8', stdio: 'pipe' }).trim();
     const isChanged = git('status', '--porcelain', '--', ...EXECUTED) !== '';

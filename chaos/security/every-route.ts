@@ -5,6 +5,7 @@ import { Redis } from 'ioredis';
 import { ORDER_STATUSES } from '../../src/domain/order.ts';
 import type { Stage } from '../experiments/experiment.ts';
 import type { PlacedOrder } from '../load/run-load.ts';
+import { BRIDGES } from '../system/fleet.ts';
 import type { Customer } from '../system/system.ts';
 import { callersOf } from './callers.ts';
 import { tryCreations } from './creations.ts';
@@ -16,7 +17,6 @@ import { placeFor, shortestLifeMs, untilStatus } from './victims.ts';
 /** One more than the shortest that the service takes: the clocks of two processes are two clocks. */
 const SHORTEST_MORE_MS = 1_500;
 const MAX_TOLD = 12;
-const BRIDGES = ['bridge1', 'bridge2'] as const;
 
 export async function tryEveryRoute(stage: Stage): Promise<void> {
   const { system, expect, note } = stage;

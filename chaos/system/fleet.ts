@@ -4,7 +4,9 @@ import { type Child, startChild } from '../../stack/child.ts';
 import { ROOT } from '../../stack/paths.ts';
 import { waitUntil } from '../../stack/wait.ts';
 
-export const PROCESSES = ['api', 'bridge1', 'bridge2', 'worker1', 'worker2'] as const;
+export const BRIDGES = ['bridge1', 'bridge2'] as const;
+export const WORKERS = ['worker1', 'worker2'] as const;
+export const PROCESSES = ['api', ...BRIDGES, ...WORKERS] as const;
 export type ProcessName = (typeof PROCESSES)[number];
 export type Kind = 'api' | 'bridge' | 'worker';
 

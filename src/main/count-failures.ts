@@ -3,9 +3,7 @@ import type { ActivityInterceptorsFactory } from '@temporalio/worker';
 import { isDatabaseUnavailable } from '../db/client.ts';
 import type { Logger } from '../logger.ts';
 import type { Metrics } from '../metrics.ts';
-import type { orderWorkflow } from '../workflows/order.ts';
-
-const OF_ORDERS: (typeof orderWorkflow)['name'] = 'orderWorkflow';
+import { ORDER_WORKFLOW } from '../workflows/messages.ts';
 
 /**
  * Counts the activities of orders that fail though PostgreSQL can be asked. What Conduit does is a result and no failure, so that one
@@ -18,7 +16,7 @@ export function countFailures({ metrics, log }: { metrics: Metrics; log: Logger 
         try {
           return await next(input);
         } catch (err) {
-          if (workflowType === OF_ORDERS && !isDatabaseUnavailable(err) && !(err instanceof CancelledFailure)) {
+          if (workflowType === ORDER_WORKFLOW && !isDatabaseUnavailable(err) && !(err instanceof CancelledFailure)) {
             metrics.orderActivityFailures.inc({ activity });
             log.error(
               { event: 'activity_failed', err, activity, attempt, workflow_id: workflowExecution?.workflowId },

@@ -41,7 +41,7 @@ function judgeOutbox({ orders, outbox }: Evidence): Violation[] {
 const isUnpublished = ({ publishedAt }: MessageRow) => publishedAt === null;
 
 /** Of the malformed messages of a topic: the broker may refuse one for its size, and an order that is not there may be ignored. */
-const UNREADABLE_AT_LEAST = 4;
+const UNREADABLE_AT_LEAST = 5;
 
 /** What an experiment sends that nobody can read is put aside with a reason; nothing else ever is, and no order's message. */
 function judgeDeadLetters({ deadLetters, history, orders }: Evidence): Violation[] {

@@ -1,6 +1,7 @@
 // I2: each order that was accepted is there, and has ended in time, whether or not its customer heard of it.
 import { type Evidence, groupBy, isTerminal } from '../evidence.ts';
 import type { AttemptRow, EventRow, OrderRow } from '../rows.ts';
+import { isStrike } from '../strikes.ts';
 import { isAccepted, operationsOf } from '../told.ts';
 import { broken, type Violation } from '../verdict.ts';
 import type { Fact } from '../witnesses.ts';
@@ -32,28 +33,35 @@ export function judgeNoneLost(evidence: Evidence): Violation[] {
   ];
 }
 
-/** A time in which something was broken. */
+/** A time in which something was broken that an order's end rests on. */
 interface Trouble {
   readonly from: number;
   readonly to: number;
 }
 
+/** What else than a strike keeps an order from its end: that nobody may ask the provider, or is answered. */
+const UNANSWERED = /^(rateLimited|no look-ups)$/;
+
 /**
  * From the beginning of an experiment until its faults were over and all was up; where it mends what it breaks before it breaks the
- * next, from one mending to the next. Of the last experiment the end is that all was healed.
+ * next, from one mending to the next. Of the last experiment the end is that all was healed. One that leaves alone what ends orders is
+ * no trouble: there they end at their expiry.
  */
 function troublesIn({ history, meta }: Evidence): Trouble[] {
   const turns = history.filter((entry) => entry.kind === 'turn');
   const ENDINGS = ['mended', 'ended'];
-  const troubles = turns
+  const faults = history.filter((entry) => entry.kind === 'fault');
+  return turns
     .filter(({ what }) => what === 'began')
     .flatMap(({ experiment, at: beganAt }) => {
       const ends = turns.filter((it) => it.experiment === experiment && ENDINGS.includes(it.what)).map(({ at }) => at);
       const hasEnded = turns.some((it) => it.experiment === experiment && it.what === 'ended');
       const all = hasEnded ? ends : [...ends, meta.healedAt];
-      return all.map((to, index) => ({ from: all[index - 1] ?? beganAt, to }));
+      const its = faults.filter((it) => it.experiment === experiment && (isStrike(it) || UNANSWERED.test(it.what)));
+      return all
+        .map((to, index) => ({ from: all[index - 1] ?? beganAt, to }))
+        .filter(({ from, to }) => its.some(({ at }) => at >= from && at <= to));
     });
-  return troubles.length > 0 ? troubles : [{ from: meta.beganAt, to: meta.healedAt }];
 }
 
 /** When nothing kept the order from ending any more: at its expiry, or once what it had lived through until then was over. */

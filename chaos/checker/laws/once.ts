@@ -57,6 +57,10 @@ function judgeKeys(reference: string, facts: readonly Fact[]): Violation[] {
     : [];
 }
 
+/** Whether a send was refused by its own reply, and that reply had been stored by then. */
+const wasRefusedBy = (send: SendRow, at: number) =>
+  isRefused(send) && (send.repliedAt ?? Number.POSITIVE_INFINITY) <= at;
+
 /** A new execute only when each one under another key was refused by its own reply, and that reply was stored. */
 function judgeNewKeys(sends: readonly SendRow[]): Violation[] {
   const executes = sends
@@ -66,7 +70,7 @@ function judgeNewKeys(sends: readonly SendRow[]): Violation[] {
     const open = executes
       .slice(0, index)
       .filter(({ idempotencyKey }) => idempotencyKey !== send.idempotencyKey)
-      .filter((earlier) => !isRefused(earlier) || (earlier.repliedAt ?? Number.POSITIVE_INFINITY) > send.permittedAt);
+      .filter((earlier) => !wasRefusedBy(earlier, send.permittedAt));
     return open.map(({ idempotencyKey, outcome }) =>
       broken(
         'I1',
@@ -78,12 +82,12 @@ function judgeNewKeys(sends: readonly SendRow[]): Violation[] {
 }
 
 /** We close an attempt ourselves only when no execute of it can have an effect. */
-function judgeFence({ orderId, attempt, closedBy }: AttemptRow, sends: readonly SendRow[]): Violation[] {
+function judgeFence({ orderId, attempt, closedBy, closedAt }: AttemptRow, sends: readonly SendRow[]): Violation[] {
   if (closedBy !== 'fence') return [];
   return sends
-    .filter((send) => send.operation === 'execute' && !isRefused(send))
+    .filter((send) => send.operation === 'execute' && !wasRefusedBy(send, closedAt ?? 0))
     .map(({ outcome }) =>
-      broken('I1', orderId, `attempt ${attempt} was closed by us with an execute that is ${outcome ?? 'unresolved'}`),
+      broken('I1', orderId, `attempt ${attempt} was closed by us with an execute that was ${outcome ?? 'unresolved'}`),
     );
 }
 

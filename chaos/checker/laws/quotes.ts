@@ -129,7 +129,7 @@ function excusesIn(evidence: Evidence): Excuse[] {
 function quotesWithoutName({ event, status, actor, detail }: Omit<EventRow, 'orderId' | 'occurredAt'>): number {
   const word = event === 'looked' && typeof detail['quote'] === 'string' ? detail['quote'] : 'qte_';
   if (!word.startsWith('qte_')) return word.startsWith('suspect') ? 2 : 1;
-  return isTerminal(status) || (actor !== 'workflow' && event !== 'accepted') ? 1 : 0;
+  return overtakesALook({ event, status, actor }) ? 1 : 0;
 }
 
 /** Where quotes were tampered with, all together are held against those who may have had a reason to ask. */
@@ -143,7 +143,7 @@ function judgeCount(evidence: Evidence, ticksIn: TicksIn, pieceMs: number): Viol
   ).flatMap(({ from, to, times }) => {
     const until = to + TOLD_WITHIN_MS;
     const isIn = (at: number) => at >= from && at <= until;
-    const looked = evidence.events.filter((it) => mayBeALook(it) && isIn(it.occurredAt)).length;
+    const looked = evidence.events.filter((it) => (isLook(it) || overtakesALook(it)) && isIn(it.occurredAt)).length;
     const created = creations.filter(({ beganAt, endedAt }) => beganAt <= until && endedAt >= from).length;
     const again = evidence.guardAlerts.filter(isIn).length;
     const due = pairs * ticksIn(from, to) + looked + created + again;
@@ -166,9 +166,8 @@ function isTamperedWith(ledger: Evidence['ledger']): boolean {
 const isLook = ({ event }: EventRow) => event === 'looked' || event === 'attempt_prepared';
 
 /** A look whose order was ended meanwhile, or changed by somebody else than its run, is not written down: what ended or changed it is. */
-function mayBeALook(row: EventRow): boolean {
-  const { event, status, actor } = row;
-  return isLook(row) || isTerminal(status) || (actor !== 'workflow' && event !== 'accepted');
+function overtakesALook({ event, status, actor }: Pick<EventRow, 'event' | 'status' | 'actor'>): boolean {
+  return isTerminal(status) || (actor !== 'workflow' && event !== 'accepted');
 }
 
 interface ArmedRule {

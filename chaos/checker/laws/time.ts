@@ -23,7 +23,7 @@ export function judgeTime(evidence: Evidence): Violation[] {
         broken('I4', orderId, `${operation} took effect ${lateMs} ms after the expiry`),
       ),
     ...orders.flatMap((order) => [
-      ...judgePermits(order, attempts, sends.get(order.orderId) ?? [], meta.sendMarginMs),
+      ...judgePermits(order, attempts, sends.get(order.orderId) ?? [], meta),
       ...judgeRedemptions(order, facts.get(order.orderId) ?? [], optionExpiry),
     ]),
   ];
@@ -39,16 +39,16 @@ function judgePermits(
   { orderId, expiresAt }: OrderRow,
   attempts: readonly AttemptRow[],
   sends: readonly SendRow[],
-  marginMs: number,
+  { sendMarginMs, quoteMarginMs }: Meta,
 ): Violation[] {
   const used = sends.filter(({ operation, outcome }) => operation !== 'cancel' && outcome !== 'unsent');
   return used.flatMap((send) => {
     const attempt = attempts.find((it) => it.orderId === orderId && it.attempt === send.attempt);
     const ends = [
-      ['the expiry', expiresAt, marginMs],
+      ['the expiry', expiresAt, sendMarginMs],
       send.operation === 'execute'
-        ? (["the lock's end", attempt?.lockExpiresAt ?? null, marginMs] as const)
-        : (["the option's end", attempt?.optionExpiresAt ?? null, 0] as const),
+        ? (["the lock's end", attempt?.lockExpiresAt ?? null, sendMarginMs] as const)
+        : (["the option's end", attempt?.optionExpiresAt ?? null, quoteMarginMs] as const),
     ] as const;
     return ends
       .filter(([, end, margin]) => end !== null && send.permittedAt > end - margin + PERMIT_MS)

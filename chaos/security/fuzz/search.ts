@@ -19,6 +19,8 @@ const SEARCH_MS = 22_000;
 const QUICK_SEARCH_MS = 8_000;
 /** More than fit into the time: it is what ends a search, and this only what bounds it. */
 const MAX_RUNS = 4_000;
+/** Those that wait for an answer in vain come to few. */
+const SHOTS_AT_LEAST = 5;
 /** Tries to make a request that was answered wrongly smaller. */
 const MAX_SHRINKS = 150;
 const SLOW_OF_EACH = 3;
@@ -137,6 +139,7 @@ async function search<What extends object>(
   await underWay.catch(() => {});
   await setImmediate();
   stage.note(`a search: ${name}`, { seed, fired });
+  stage.struck(fired >= SHOTS_AT_LEAST, `the search for ${name} fired only ${fired} times`);
   const found = wrong as { what: What; faults: readonly Fault[] } | null;
   if (!found) return;
   for (const { invariant, text } of found.faults)

@@ -50,6 +50,7 @@ describe('I2: none lost', () => {
     [
       'an order ended later than ninety seconds after the faults were healed',
       (folder) => {
+        strike(folder);
         orderOf(folder, EXPIRED).closedAt = HEALED_AT + 90_001;
       },
       /^I2 expired: it ended 1 ms late$/,
@@ -77,8 +78,13 @@ describe('I2: none lost', () => {
   ]);
 });
 
+/** Something was broken that ends of orders rest on. */
+const strike = (folder: Folder, experiment = 'F12', at = BEGAN_AT + 2) =>
+  folder.history.push({ kind: 'fault', experiment, at, what: 'kill', phase: 'once' });
+
 /** Executing at its expiry; the provider lets it succeed a minute after all was healed. */
 function executedLate(folder: Folder, closedAt: number): void {
+  strike(folder);
   const end = the(folder.ledger, (it) => it.event === 'order.succeeded' && it.reference === `${EXECUTED}:g1`);
   end.at = new Date(HEALED_AT + 60_000).toISOString();
   the(folder.order_events, (it) => it.orderId === EXECUTED && it.event === 'executed').occurredAt = HEALED_AT;
@@ -91,6 +97,8 @@ describe('I2: what others broke later is no excuse', () => {
   /** Long after the order another experiment begins, and all is healed only after that. */
   const followed = (folder: Folder, what: 'ended' | 'mended', endedAt: number) => {
     folder.meta.healedAt = BEGAN_AT + 600_000;
+    strike(folder);
+    strike(folder, 'F13', BEGAN_AT + 61_000);
     folder.history.push({ kind: 'turn', experiment: 'F12', at: endedAt, what });
     folder.history.push({ kind: 'turn', experiment: 'F13', at: BEGAN_AT + 60_000, what: 'began' });
     folder.history.push({ kind: 'turn', experiment: 'F13', at: BEGAN_AT + 590_000, what: 'ended' });
@@ -131,8 +139,23 @@ describe('I2: what others broke later is no excuse', () => {
       /^I2 expired: it ended 1 ms late$/,
     ],
     [
+      'nor is what leaves alone all that ends orders',
+      (folder) => closed(folder, EXPIRES_AT + 90_001),
+      /^I2 expired: it ended 1 ms late$/,
+    ],
+    ...['rateLimited', 'no look-ups'].map(
+      (what): Case => [
+        `a provider that does not answer is one: ${what}`,
+        (folder) => {
+          folder.history.push({ kind: 'fault', experiment: 'F12', at: BEGAN_AT + 2, what, phase: 'once' });
+          closed(folder, HEALED_AT + 90_000);
+        },
+      ],
+    ),
+    [
       'without a word of its end an experiment lasts until all was healed',
       (folder) => {
+        strike(folder);
         folder.meta.healedAt = BEGAN_AT + 600_000;
         closed(folder, BEGAN_AT + 690_000);
       },

@@ -64,6 +64,7 @@ export function cleanFolder(): Folder {
       seed: 1,
       timeScale: 10,
       sendMarginMs: 6_000,
+      quoteMarginMs: 3_000,
       httpDeadlineMs: 1_000,
       refreshMs: 1_000,
       callsPerSecond: 50,

@@ -134,7 +134,16 @@ const ONCE: readonly Case[] = [
       const cancel = sendOf(folder, 'cancel', EXPIRED);
       folder.conduit_sends.push({ ...cancel, sendId: '99', operation: 'execute', outcome: null });
     },
-    /^I1 expired: attempt 1 was closed by us with an execute that is unresolved$/,
+    /^I1 expired: attempt 1 was closed by us with an execute that was unresolved$/,
+  ],
+  [
+    'an attempt is closed by us before the refusal of its execute was known',
+    (folder) => {
+      const cancel = sendOf(folder, 'cancel', EXPIRED);
+      const repliedAt = (attemptOf(folder, EXPIRED).closedAt ?? 0) + 1;
+      folder.conduit_sends.push({ ...cancel, sendId: '99', operation: 'execute', outcome: 'no_effect', repliedAt });
+    },
+    /^I1 expired: attempt 1 was closed by us with an execute that was no_effect$/,
   ],
   [
     'an attempt is closed on the word of a provider that has not said so yet',

@@ -162,11 +162,11 @@ const IN_TIME: readonly Case[] = [
     /^I4 executed: execute permitted 3999 ms before the lock's end$/,
   ],
   [
-    "a create is permitted after the option's end",
+    "a create is permitted within the margin before the option's end",
     (folder) => {
-      attemptOf(folder).optionExpiresAt = sendOf(folder, 'create').permittedAt - 2_001;
+      attemptOf(folder).optionExpiresAt = sendOf(folder, 'create').permittedAt + 999;
     },
-    /^I4 executed: create permitted -2001 ms before the option's end$/,
+    /^I4 executed: create permitted 999 ms before the option's end$/,
   ],
   [
     'an option is redeemed after its end',
