@@ -1,5 +1,13 @@
 -- Up Migration
 
+alter table transactions
+  add column linked_transaction_ids text[] not null default '{}',
+  add column end_read_again_at timestamptz;
+comment on column transactions.linked_transaction_ids is 'Every transaction that any reading has shown as linked to the provider''s order.';
+comment on column transactions.end_first_read_at is 'Since when the end reads as it does. That a failure had no effect needs a second reading.';
+comment on column transactions.end_read_again_at is 'When the newest reading began that said the same as the first.';
+update transactions set linked_transaction_ids = array[conduit_transaction_id] where conduit_transaction_id is not null;
+
 -- What was read of the provider's order only becomes stronger: a later read may lag, and what it no longer shows has happened all the same.
 create function check_readings_rise() returns trigger language plpgsql as $$
 declare
@@ -9,7 +17,8 @@ begin
        greatest(array_position(ranks, old.observed), array_position(ranks, new.observed))
      or old.conduit_order_id <> coalesce(new.conduit_order_id, '')
      or old.end_kind <> coalesce(new.end_kind, '')
-     or (old.end_linked = 'completed' and new.end_linked is distinct from 'completed') then
+     or (old.end_linked = 'completed' and new.end_linked is distinct from 'completed')
+     or not new.linked_transaction_ids @> old.linked_transaction_ids then
     raise exception 'attempt % of order % would forget what was read of it', old.attempt, old.order_id using errcode = 'CT009';
   end if;
   return new;

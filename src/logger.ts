@@ -38,6 +38,12 @@ export const LOG_EVENTS = [
   'page',
 ] as const;
 
+/** An error as it is logged: without what PostgreSQL says of a row that it refuses, which is the row itself, accounts and all. */
+export function loggedError(error: Error) {
+  const { detail: _detail, where: _where, ...rest } = pino.stdSerializers.err(error);
+  return rest;
+}
+
 /** JSON lines on standard output. Fields use snake_case: order_id, attempt, status, workflow_id, duration_ms, code … */
 export function createLogger(service: string, level: string): Logger {
   const options = {
@@ -45,6 +51,7 @@ export function createLogger(service: string, level: string): Logger {
     base: { service },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
+    serializers: { err: loggedError },
     // Nothing that carries a secret should ever be logged; what slips into a field of these names is cut out.
     redact: {
       paths: ['*.authorization', '*.apiKey', '*.secret', '*.password', 'authorization', 'apiKey', 'secret'],

@@ -88,12 +88,9 @@ export const TRANSFER_BUILDS = {
       },
       {
         file: 'src/db/cancel.ts',
-        text: "async () => !live || fenceAttempt(tx, orderId, live.attempt, 'cancelled', timing),",
-        by: `async () => {
-        if (live) await tx\`update transactions set status = 'cancelled', version = version + 1, closed_at = app_now(),
-          closed_by = 'fence', unknown_since = null where order_id = \${orderId} and attempt = \${live.attempt}\`;
-        return true;
-      },`,
+        text: "(!live || (await fenceAttempt(tx, orderId, live.attempt, 'cancelled', timing))),",
+        by: `(!live || Boolean(await tx\`update transactions set status = 'cancelled', version = version + 1, closed_at = app_now(),
+          closed_by = 'fence', unknown_since = null where order_id = \${orderId} and attempt = \${live.attempt}\`)),`,
       },
       {
         file: 'src/domain/order.ts',

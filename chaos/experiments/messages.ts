@@ -5,7 +5,7 @@ import { BRIDGES } from '../system/fleet.ts';
 import { signalService } from '../system/pids.ts';
 import type { Experiment, Stage } from './experiment.ts';
 import { countOf, restartAll } from './processes.ts';
-import { disarm } from './provider.ts';
+import { under } from './provider.ts';
 
 /** Longer than the bridge leases a message for. */
 const LONGER_THAN_A_LEASE_MS = 25_000;
@@ -142,12 +142,12 @@ export const MESSAGE_EXPERIMENTS: readonly Experiment[] = [
     title: "Conduit's webhooks come twice, in the wrong order, late, forged, or never",
     atRisk: ['I7', 'I8', 'I15'],
     async run(stage) {
-      const { system, timeScale, windowMs, sleep } = stage;
+      const { timeScale } = stage;
       const strike = (probability: number, webhook: object) => ({
         match: { operation: 'webhook' as const, probability, times: 'always' as const },
         action: { webhook },
       });
-      await system.simulator.armFault(
+      await under(stage, [
         strike(0.2, { copies: 4 }),
         strike(0.25, { reorder: true }),
         strike(0.15, { delayMs: 600_000 / timeScale }),
@@ -156,9 +156,7 @@ export const MESSAGE_EXPERIMENTS: readonly Experiment[] = [
         strike(0.25, { forge: 'altered_body' }),
         strike(0.25, { forge: 'no_signature' }),
         strike(0.3, { never: true }),
-      );
-      await sleep(windowMs + 4_000);
-      await disarm(stage);
+      ]);
     },
   },
 ];
@@ -169,7 +167,7 @@ const TAKEN = ['started', 'closed', 'finished', 'signalled', 'no_run', 'ignored'
 /** More messages must have been taken than there were to be published. */
 async function expectRepeats({ system, struck }: Stage, since: number): Promise<void> {
   const counts = await Promise.all(
-    TAKEN.map((result) => countOf(system, BRIDGES, `bridge_messages_total{result="${result}"`)),
+    TAKEN.map((result) => countOf(system, BRIDGES, 'bridge_messages_total', `result="${result}"`)),
   );
   const taken = counts.reduce((sum, count) => sum + count, 0);
   const [row] = await system.db<{ messages: number }[]>`

@@ -46,19 +46,24 @@ export function expectStruck({ system, struck }: Stage): void {
     struck(left < times, `nothing came to seam ${seam}: it was not struck`);
 }
 
-/** The sum of a counter, or of one of its series, over some processes as they run now. */
-export async function countOf({ fleet }: System, names: readonly ProcessName[], series: string): Promise<number> {
+/** The sum of a counter over some processes as they run now, by those of its series that have this label. */
+export async function countOf(
+  { fleet }: System,
+  names: readonly ProcessName[],
+  counter: string,
+  label: string,
+): Promise<number> {
   const texts = await Promise.all(names.map((name) => fleet.metrics(name).catch(() => '')));
   const counts = texts
     .flatMap((text) => text.split('\n'))
-    .filter((line) => line.startsWith(series))
+    .filter((line) => line.startsWith(`${counter}{`) && line.includes(label))
     .map((line) => Number(line.split(' ').at(-1)));
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
 /** Somebody must have been told: by a worker that has run since then. */
 export async function expectAlert({ system, expect }: Stage, alert: Alert): Promise<void> {
-  const rung = await countOf(system, WORKERS, `alerts_total{alert="${alert}"`);
+  const rung = await countOf(system, WORKERS, 'alerts_total', `alert="${alert}"`);
   expect(rung > 0, 'I14', `nobody was told: no ${alert}`);
 }
 

@@ -1,5 +1,6 @@
 import { cancelOrder } from '../db/cancel.ts';
 import type { Database } from '../db/client.ts';
+import { wasTakenBack } from '../db/inbox.ts';
 import type { OrderRow } from '../db/orders.ts';
 import { applyRecord } from '../db/records.ts';
 import { type LoadedSituation, loadSituation } from '../db/situations.ts';
@@ -60,6 +61,11 @@ export function createAdvanceActivities({
     if (record.kind === 'fail_attempt' && record.reason === 'cancelled_by_provider')
       bell.alert('cancelled_by_provider', fields);
     if (record.kind === 'fence' && record.reason === 'account_changed') bell.alert('account_changed', fields);
+    // A pause that heals by itself may be over, and set anew, before anybody sees that it is there.
+    if ('pause' in record && record.pause !== null) bell.alert('access_refused', fields);
+    // What was told before we knew of the success could not be told apart from the way there.
+    if (record.kind === 'complete' && (await wasTakenBack(db, order.id)))
+      bell.alert('transaction_after_success', fields);
     await ringAlarms(db, bell, { orderId: order.id });
   }
 

@@ -1,8 +1,9 @@
 import type { FoundOrder } from '../clients/conduit/orders.ts';
 import { type AttemptRow, findAttempt, setNextLookup } from '../db/attempts.ts';
+import { type LookupStored, storeLookup } from '../db/lookups.ts';
 import { findOrder, type OrderRow } from '../db/orders.ts';
 import { closeGate, pairBook } from '../db/rate-watch.ts';
-import { type ProviderReading, storeLookup } from '../db/readings.ts';
+import type { ProviderReading } from '../db/readings.ts';
 import { sendsOfAttempt } from '../db/sends.ts';
 import type { LookupResult } from '../domain/attempt.ts';
 import { attemptReference, sendKey } from '../domain/ids.ts';
@@ -52,9 +53,9 @@ export function createLookups(deps: TransferDeps): Pick<Activities, 'lookUpAttem
         ? begunAt + found.retryAfterMs
         : (dueAt ?? lookupDueAt(last?.permittedAt ?? attempt.createdAt, begunAt, timing));
     const reading = found.kind === 'found' ? found.reading : null;
-    // "No linked transaction" counts only when it is read again half a minute later.
-    const isToReadAgain = reading?.linked === 'none';
-    await storeLookup(db, {
+    // That no money has moved counts only when it is read again half a minute later.
+    const isToReadAgain = reading?.linked?.effect === 'none' || reading?.linked?.effect === 'no_effect';
+    const stored = await storeLookup(db, {
       orderId,
       attempt: number,
       result,
@@ -63,11 +64,18 @@ export function createLookups(deps: TransferDeps): Pick<Activities, 'lookUpAttem
       nextLookupAt: isToReadAgain ? begunAt + 30 * timing.secondMs : nextLookupAt,
     });
     bell.log.info({ event: 'lookup_stored', order_id: orderId, attempt: number, status: result }, `look-up: ${result}`);
+    pageDoubt(deps, stored, attempt);
     await deps.cacheOrder(orderId);
     return said(result, reading?.order.status ?? null);
   }
 
   return { lookUpAttempt };
+}
+
+/** A person is called for what cannot be. */
+export function pageDoubt({ bell }: TransferDeps, stored: LookupStored, { orderId, attempt }: AttemptRow): void {
+  if (stored === 'second_order') bell.page('two_orders_under_reference', { order_id: orderId, attempt });
+  if (stored === 'contradicted') bell.page('end_contradicted', { order_id: orderId, attempt });
 }
 
 function resultOf(found: Found): LookupResult {
@@ -99,7 +107,8 @@ export async function findAtProvider(deps: TransferDeps, order: OrderRow, attemp
       // The reference is optional in the body: an order that we know by its id is ours without it, a hinted one is not.
       if (reference === attempt.reference || (isKnown && reference === null)) return read(deps, order, attempt, reply);
       if (isKnown) {
-        if (isNews(attempt))
+        if (attempt.closedBy === null) await stopEverything(deps, attempt, 'reference_differs');
+        else if (isNews(attempt))
           deps.bell.alert('reference_differs', { order_id: order.id, attempt: attempt.attempt, code: id });
         return { kind: 'ambiguous', orders: [] };
       }
@@ -144,7 +153,7 @@ async function limited({ db }: TransferDeps, retryAfterMs: number): Promise<Foun
   return { kind: 'rate_limited', retryAfterMs };
 }
 
-/** A failed order is read with its linked transactions: without them its failure proves nothing. */
+/** A failed order is read with every transaction that was ever shown as linked to it: without them its failure proves nothing. */
 async function read(
   deps: TransferDeps,
   row: OrderRow,
@@ -153,8 +162,10 @@ async function read(
 ): Promise<Found> {
   const lock = readLock(order, lockTermsOf(row, attempt, deps.sanity));
   if (order.status !== 'failed') return { kind: 'found', reading: { order, lock, linked: null, raw } };
-  const linked = await deps.conduit.getTransactions(order.linkedTransactionIds);
+  const transactionIds = [...new Set([...attempt.linkedTransactionIds, ...order.linkedTransactionIds])];
+  const linked = await deps.conduit.getTransactions(transactionIds);
   if (linked.kind === 'rate_limited') return limited(deps, linked.retryAfterMs);
   // One that cannot be read may still be under way.
-  return { kind: 'found', reading: { order, lock, linked: linked.kind === 'read' ? linked.effect : 'open', raw } };
+  const effect = linked.kind === 'read' ? linked.effect : 'open';
+  return { kind: 'found', reading: { order, lock, linked: { effect, transactionIds }, raw } };
 }

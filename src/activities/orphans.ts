@@ -1,4 +1,5 @@
-import { type AttemptRow, findAttempt } from '../db/attempts.ts';
+import { type AttemptRow, endOf, findAttempt } from '../db/attempts.ts';
+import { storeLookup } from '../db/lookups.ts';
 import { findOrder, type OrderRow, orderToProbe } from '../db/orders.ts';
 import {
   alarmForOrphan,
@@ -10,17 +11,17 @@ import {
 } from '../db/orphans.ts';
 import { liftPause, pausesToProbe } from '../db/pauses.ts';
 import { closeGate, pairBook } from '../db/rate-watch.ts';
-import { storeLookup } from '../db/readings.ts';
 import { sendsOfAttempt } from '../db/sends.ts';
 import { parsePair } from '../domain/assets.ts';
 import { isUnresolved } from '../domain/attempt.ts';
+import { isReadTwice } from '../domain/failure.ts';
 import type { Instant } from '../domain/order.ts';
 import { observedOf, type ProviderOrder } from '../domain/provider-order.ts';
-import { orphanLookupDueAt } from '../domain/timing.ts';
+import { orphanLookupDueAt, type Timing } from '../domain/timing.ts';
 import type { Metrics } from '../metrics.ts';
 import { datePass } from './book.ts';
 import type { Activities, ErrandResult, OrphanRef } from './interface.ts';
-import { type Found, findAtProvider } from './lookups.ts';
+import { type Found, findAtProvider, pageDoubt } from './lookups.ts';
 import { said, takeQuote } from './provider.ts';
 import { cancelAtProvider, type TransferDeps } from './transfers.ts';
 
@@ -37,11 +38,24 @@ function isMoneyMoving(found: Found): boolean {
   if (found.kind === 'ambiguous') return found.orders.some(({ order }) => isExecuted(order));
   if (found.kind !== 'found') return false;
   const { order, linked } = found.reading;
-  return isExecuted(order) || (order.status === 'failed' && linked === 'completed');
+  return isExecuted(order) || linked?.effect === 'completed';
 }
 
 function isExecuted({ isClaimed, status }: ProviderOrder): boolean {
   return isClaimed || status === 'succeeded';
+}
+
+/** What was seen there once may be hidden by a read that lags: unclaimed, it is over with its lock; claimed, it is not absent at all. */
+function mayBeAbsent({ observed, lockExpiresAt }: AttemptRow, now: Instant, timing: Timing): boolean {
+  if (observed === null || observed === 'absent') return true;
+  return observed === 'pending' && now >= (lockExpiresAt ?? Number.POSITIVE_INFINITY) + 120 * timing.secondMs;
+}
+
+/** By all that was read of it, which the newest reading may show less of. */
+function hasEndedForGood(row: AttemptRow, timing: Timing): boolean {
+  const end = endOf(row);
+  if (end?.kind !== 'failed') return end !== null;
+  return end.linked === 'completed' || isReadTwice(end, timing);
 }
 
 /** Follows what closed attempts left at the provider to its end, and tries whether pauses of our own making have healed. */
@@ -77,7 +91,7 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'listDueOrphan
     found: Exclude<Found, { kind: 'rate_limited' }>,
     begunAt: Instant,
   ): Promise<void> {
-    await storeLookup(db, {
+    const stored = await storeLookup(db, {
       orderId: attempt.orderId,
       attempt: attempt.attempt,
       result: found.kind === 'found' ? observedOf(found.reading.order) : found.kind,
@@ -85,6 +99,7 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'listDueOrphan
       reading: found.kind === 'found' ? found.reading : null,
       nextLookupAt: orphanLookupDueAt(attempt.createdAt, begunAt, timing),
     });
+    pageDoubt(deps, stored, attempt);
   }
 
   async function conclude(
@@ -94,10 +109,11 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'listDueOrphan
     begunAt: Instant,
   ): Promise<'open' | 'ended'> {
     const isAudit = attempt.orphanClosedAt !== null;
+    const close = async (hasEnded: (row: AttemptRow) => boolean) =>
+      (await closeOrphan(db, attempt, hasEnded)) ? 'ended' : 'open';
     if (found.kind === 'absent') {
       if (!isAudit && begunAt < (attempt.orphanUntil ?? 0)) return 'open';
-      await closeOrphan(db, attempt);
-      return 'ended';
+      return close((row) => mayBeAbsent(row, begunAt, timing) || hasEndedForGood(row, timing));
     }
     if (found.kind === 'ambiguous') {
       for (const { order: twin } of found.orders) {
@@ -106,19 +122,16 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'listDueOrphan
       }
       // None at all: it is another organisation's, which cannot be asked from here.
       const areEnded = found.orders.length > 0 && found.orders.every(({ order: twin }) => twin.status !== 'pending');
-      if (areEnded) await closeOrphan(db, attempt);
-      return areEnded ? 'ended' : 'open';
+      return areEnded ? close(() => true) : 'open';
     }
     if (found.kind !== 'found') return 'open';
-    const { order: theirs, linked } = found.reading;
+    const { order: theirs } = found.reading;
     if (observedOf(theirs) === 'pending') {
       if (isAudit) await reopenOrphan(db, order.id, attempt.attempt);
       await cancelAgain(order, { ...attempt, conduitOrderId: theirs.id }, begunAt);
       return 'open';
     }
-    if (theirs.status === 'pending' || (theirs.status === 'failed' && linked === 'open')) return 'open';
-    await closeOrphan(db, attempt);
-    return 'ended';
+    return close((row) => hasEndedForGood(row, timing));
   }
 
   /**

@@ -105,14 +105,22 @@ export async function reconcilePass(deps: ReconcileDeps, options: PassOptions): 
     isCut ||= performance.now() >= deadline;
     return !isCut;
   };
-  /** Does `act` for each id, some at once, until the time is spent; counts what answered true. */
+  /** Does `act` for each id, some at once, until the time is spent; counts what answered true. A step of which all fail has failed. */
   const forEach = async (ids: readonly string[], act: (id: string) => Promise<boolean>): Promise<number> => {
     let count = 0;
+    let done = 0;
+    let failure: unknown = null;
     for (let i = 0; i < ids.length && isTimeLeft(); i += AT_ONCE) {
-      const results = await Promise.allSettled(ids.slice(i, i + AT_ONCE).map(act));
-      count += results.filter((result) => result.status === 'fulfilled' && result.value).length;
-      for (const result of results) if (result.status === 'rejected') onFailure('one order', result.reason);
+      for (const result of await Promise.allSettled(ids.slice(i, i + AT_ONCE).map(act))) {
+        if (result.status === 'fulfilled') done += 1;
+        else {
+          failure = result.reason;
+          onFailure('one order', failure);
+        }
+        count += result.status === 'fulfilled' && result.value ? 1 : 0;
+      }
     }
+    if (done === 0 && failure !== null) throw failure;
     return count;
   };
   const steps: Record<string, () => Promise<void>> = {

@@ -6,7 +6,7 @@ import { type AttemptRow, findAttempt, setNextLookup } from '../db/attempts.ts';
 import { findOrder, type OrderRow } from '../db/orders.ts';
 import { type MoneyOperation, takePermit } from '../db/permits.ts';
 import { closeGate, pairBook } from '../db/rate-watch.ts';
-import { storeSendReply } from '../db/readings.ts';
+import { storeSendReply } from '../db/send-replies.ts';
 import { insertSend } from '../db/sends.ts';
 import { parsePair } from '../domain/assets.ts';
 import { attemptReference, sendKey } from '../domain/ids.ts';

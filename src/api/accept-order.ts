@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { UserCache } from '../clients/redis-cache.ts';
-import type { Database } from '../db/client.ts';
+import { type Database, isRefusedBy } from '../db/client.ts';
 import { findKey, type HeldKey } from '../db/idempotency-keys.ts';
 import { loadOrderSnapshot, type OrderSnapshot } from '../db/order-snapshots.ts';
 import { loadPlacement, type Placement, placeOrder } from '../db/place-order.ts';
@@ -91,7 +91,10 @@ export function createAcceptOrder(deps: AcceptOrderDeps) {
         termsAgeMs: quoteMaxAgeMs,
       },
       { hash: requestHash(wanted, HASH_VERSION), hashVersion: HASH_VERSION, quoteId: terms.quoteId },
-    );
+    ).catch((error: unknown) => {
+      // Quotes take their time: an expiry that was near is over by then.
+      throw isRefusedBy(error, 'expires_after_creation') ? expiryFault() : error;
+    });
     if (placed.kind === 'held') return replay(wanted, placed.held);
     metrics.orders.inc({ outcome: 'created' });
     return { order: placed.order, replayed: false };
@@ -114,12 +117,14 @@ export function createAcceptOrder(deps: AcceptOrderDeps) {
       throw new DomainError('amount_too_large', `the amount ${detail}`, { fields: [{ pointer: '/amount', detail }] });
     }
     const aheadMs = expiresAt - now;
-    if (aheadMs < limits.minExpiryMs || aheadMs > limits.maxExpiryMs) {
-      const detail = `must be from ${limits.minExpiryMs / 1_000} s to ${limits.maxExpiryMs / 86_400_000} days ahead`;
-      throw new DomainError('expiry_out_of_range', `the expiry ${detail}`, {
-        fields: [{ pointer: '/expires_at', detail }],
-      });
-    }
+    if (aheadMs < limits.minExpiryMs || aheadMs > limits.maxExpiryMs) throw expiryFault();
+  }
+
+  function expiryFault(): DomainError {
+    const detail = `must be from ${limits.minExpiryMs / 1_000} s to ${limits.maxExpiryMs / 86_400_000} days ahead`;
+    return new DomainError('expiry_out_of_range', `the expiry ${detail}`, {
+      fields: [{ pointer: '/expires_at', detail }],
+    });
   }
 
   async function accountsOf(wanted: CreateOrder, { sourceAccount, destinationAccount }: Placement) {

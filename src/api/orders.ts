@@ -157,6 +157,20 @@ function parsePage(query: unknown): z.infer<typeof PAGE> {
   throw new DomainError('validation_failed', 'the query has wrong parameters; each is named', { fields });
 }
 
-function eventView({ number, event, status, reason, actor, attempt, detail, occurredAt }: EventRow) {
+/** Of what stands with an event, what is the customer's business: not the name and the words of an operator. */
+const SHOWN_DETAILS = [
+  'rate',
+  'quote',
+  'quote_id',
+  'quoted_rate',
+  'trigger_rate',
+  'key',
+  'as',
+  'conduit_order',
+  'closed_attempt',
+];
+
+function eventView({ number, event, status, reason, actor, attempt, occurredAt, ...row }: EventRow) {
+  const detail = Object.fromEntries(Object.entries(row.detail).filter(([name]) => SHOWN_DETAILS.includes(name)));
   return { number, event, status, reason, actor, attempt, detail, occurred_at: showTime(occurredAt) };
 }

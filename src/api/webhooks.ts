@@ -1,7 +1,7 @@
 import express, { type Request, type Response, Router } from 'express';
 import { parseWebhookEvent, verifyWebhook } from '../clients/conduit/webhook.ts';
 import type { Database } from '../db/client.ts';
-import { receiveEvent } from '../db/inbox.ts';
+import { receiveEvent, takesBack } from '../db/inbox.ts';
 import { DomainError } from '../domain/errors.ts';
 import { orderIdOfReference } from '../domain/ids.ts';
 import type { Instant } from '../domain/order.ts';
@@ -22,8 +22,6 @@ const BODY_LIMIT = '256kb';
 const MAX_DEPTH = 100;
 /** Beginnings that follow from our own requests: asking Conduit about each would only spend calls. */
 const BEGINNINGS = new Set(['order.created', 'transaction.created', 'transaction.processing']);
-/** Ends of a transaction that take back what an executed order was told. */
-const TAKES_BACK = /^transaction\.(failed|cancelled|rejected|returned|return)/;
 
 /**
  * Conduit's webhooks. An event is a hint: it is stored once, with the message that makes its order's run ask Conduit itself, before
@@ -56,7 +54,7 @@ export function webhooksRouter({ db, secrets, now, metrics }: WebhooksDeps): Rou
     const fields = { order_id: orderId, event_id: event.id, event_type: event.type };
     if (orderId !== null) res.locals['orderId'] = orderId;
     req.log.info({ event: 'webhook_received', is_new: isNew, ...fields }, `webhook ${event.type}`);
-    if (isNew && hasSucceeded && TAKES_BACK.test(event.type)) {
+    if (isNew && hasSucceeded && takesBack(event.type)) {
       // What was settled is never undone here: a person finds out what Conduit means.
       metrics.alerts.inc({ alert: 'transaction_after_success' });
       req.log.warn(

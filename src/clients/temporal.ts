@@ -10,6 +10,7 @@ import {
 } from '@temporalio/client';
 import type { SignalDefinition } from '@temporalio/common';
 import type { ClientConnectConfig } from '@temporalio/envconfig';
+import { isUuid } from '../domain/ids.ts';
 import { ORDER_WORKFLOW, orderOpened, orderWorkflowId, RATE_WATCH_WORKFLOW } from '../workflows/messages.ts';
 import {
   orderStartOptions,
@@ -35,6 +36,8 @@ export type Temporal = ReturnType<typeof connectTemporal>;
 const CALL_DEADLINE_MS = 5_000;
 /** About a second of tries: enough for a frontend that restarts; a longer outage is the caller's to wait out. */
 const MAX_TRIES = 4;
+/** How long the answer that the search attributes are there is good for. */
+const ATTRIBUTES_FOR_MS = 60_000;
 /** gRPC would let the wait between two connection attempts grow to two minutes. */
 const MAX_RECONNECT_MS = 2_000;
 
@@ -58,7 +61,7 @@ export function connectTemporal(
   const client = new Client({ connection, namespace });
   const call = <T>(work: () => Promise<T>, deadlineMs = CALL_DEADLINE_MS) =>
     connection.withDeadline(Date.now() + deadlineMs, work);
-  let areAttributesKnown = false;
+  let attributesSeenAt = Number.NEGATIVE_INFINITY;
 
   async function newestRun(orderId: string): Promise<{ state: RunState; runId?: string }> {
     try {
@@ -135,7 +138,9 @@ export function connectTemporal(
       return call(async () => {
         const ids: string[] = [];
         for await (const { workflowId } of client.workflow.list({ query, pageSize: limit })) {
-          ids.push(workflowId.slice(orderWorkflowId('').length));
+          const id = workflowId.slice(orderWorkflowId('').length);
+          // Somebody may have begun one by hand, under a name of his own.
+          if (isUuid(id) && workflowId === orderWorkflowId(id)) ids.push(id);
           if (ids.length >= limit) break;
         }
         return ids;
@@ -155,20 +160,22 @@ export function connectTemporal(
 
     /**
      * Whether the namespace knows every search attribute: without them no order can be started. Asked by a query that names
-     * them all, because the operator's list of attributes is refused by Temporal Cloud.
+     * them all, because the operator's list of attributes is refused by Temporal Cloud; once a minute, because one that is
+     * there may be taken away.
      */
     async hasSearchAttributes(): Promise<boolean> {
-      if (areAttributesKnown) return true;
+      if (performance.now() - attributesSeenAt < ATTRIBUTES_FOR_MS) return true;
       const { pair, status, direction, user, expiresAt } = SEARCH_ATTRIBUTES;
       const names = [pair, status, direction, user].map(({ name }) => `${name} = ''`);
       const query = [...names, `${expiresAt.name} < '1970-01-01T00:00:00Z'`].join(' and ');
       try {
         await call(() => client.workflow.count(query));
-        areAttributesKnown = true;
+        attributesSeenAt = performance.now();
+        return true;
       } catch (error) {
         if (grpcCode(error) !== GRPC.invalidArgument) throw error;
+        return false;
       }
-      return areAttributesKnown;
     },
 
     async close(): Promise<void> {

@@ -88,7 +88,7 @@ export async function adoptAttempt(db: Database, lost: LostAttempt, timing: Timi
  */
 async function closeOvertaken(tx: Transaction, live: AttemptRow, timing: Timing): Promise<boolean> {
   const { orderId, attempt, endKind } = live;
-  if (await hasEndedWithoutEffect(tx, orderId, attempt, timing)) {
+  if (await hasEndedWithoutEffect(tx, orderId, attempt, timing, true)) {
     await moveAttempt(tx, orderId, attempt, endKind === 'failed' ? 'failed' : 'cancelled', 'reading');
     return true;
   }

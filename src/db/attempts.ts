@@ -40,6 +40,9 @@ export interface AttemptRow {
   readonly endCode: string | null;
   readonly endLinked: LinkedEffect | null;
   readonly endFirstReadAt: Instant | null;
+  readonly endReadAgainAt: Instant | null;
+  /** Every transaction that any reading has shown as linked to it. */
+  readonly linkedTransactionIds: readonly string[];
   readonly lookupResult: LookupResult | null;
   readonly lookupBegunAt: Instant | null;
   readonly nextLookupAt: Instant | null;
@@ -78,6 +81,8 @@ export const ATTEMPT_COLUMNS = [
   'end_code',
   'end_linked',
   'end_first_read_at',
+  'end_read_again_at',
+  'linked_transaction_ids',
   'lookup_result',
   'lookup_begun_at',
   'next_lookup_at',
@@ -108,7 +113,13 @@ export async function findNewestAttempt(sql: Sql, orderId: string): Promise<Atte
   return row ?? null;
 }
 
-function endOf(row: AttemptRow): ProviderEnd | null {
+/** Whether money was seen to move under it, or may be on its way. `isMovingElsewhere` asks the same in SQL. */
+export function isMoneyMoving({ observed, endKind, endLinked }: AttemptRow): boolean {
+  return observed === 'claimed' || endKind === 'succeeded' || endLinked === 'open' || endLinked === 'completed';
+}
+
+/** How its order at the provider ended, as far as it was read. */
+export function endOf(row: AttemptRow): ProviderEnd | null {
   switch (row.endKind) {
     case null:
       return null;
@@ -122,6 +133,7 @@ function endOf(row: AttemptRow): ProviderEnd | null {
         code: row.endCode,
         linked: row.endLinked ?? 'open',
         firstReadAt: row.endFirstReadAt ?? 0,
+        readAgainAt: row.endReadAgainAt,
       };
   }
 }

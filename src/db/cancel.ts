@@ -2,7 +2,7 @@ import type { Timing } from '../domain/timing.ts';
 import { findLiveAttempt } from './attempts.ts';
 import { type Database, inTransaction, type Transaction } from './client.ts';
 import { lockOrder, type OrderRow } from './orders.ts';
-import { fenceAttempt } from './proofs.ts';
+import { fenceAttempt, isMovingElsewhere } from './proofs.ts';
 import { type Actor, transitionLocked } from './transition.ts';
 
 export type CancelAnswer = 'cancelled' | 'too_late' | 'already_terminal';
@@ -44,10 +44,12 @@ export async function cancelOrder(
         attempt: live?.attempt ?? null,
         patch: { reason: null },
       },
-      async () => !live || fenceAttempt(tx, orderId, live.attempt, 'cancelled', timing),
+      async () =>
+        !(await isMovingElsewhere(tx, orderId, live?.attempt ?? null)) &&
+        (!live || (await fenceAttempt(tx, orderId, live.attempt, 'cancelled', timing))),
     );
     if (done.result === 'applied') return { answer: 'cancelled', order: done.order, isNew: true };
-    // The attempt was seen claimed and only its record is missing: that is an execution.
+    // An attempt was seen claimed, or its money moving, and only the record of it is missing: that is an execution.
     return refuse(tx, order, actor);
   });
 }

@@ -109,6 +109,14 @@ export function isSqlState(error: unknown, ...states: string[]): boolean {
   return error instanceof postgres.PostgresError && states.includes(error.code);
 }
 
+/** Whether `error` is PostgreSQL's refusal of a row by the constraint of this name. */
+export function isRefusedBy(error: unknown, constraint: string): boolean {
+  return error instanceof postgres.PostgresError && error.constraint_name === constraint;
+}
+
+/** A lock that somebody held for longer than one is waited for. */
+export const LOCK_NOT_AVAILABLE = '55P03';
+
 // Besides what is away or busy: a standby that is not yet promoted, a login or a database that is not (yet) there.
 const UNAVAILABLE_STATES = /^(08|53|57P|55P03|57014|25P03|25006|28|3D000|40P01|40001)/;
 const UNAVAILABLE_CODES =

@@ -14,6 +14,25 @@ export interface InboxEvent {
   readonly isNews: boolean;
 }
 
+/** Ends of a transaction that take back what an executed order was told. */
+const TAKES_BACK = '^transaction\\.(failed|cancelled|rejected|returned|return)';
+const PATTERN = new RegExp(TAKES_BACK);
+
+export function takesBack(type: string): boolean {
+  return PATTERN.test(type);
+}
+
+/** Whether the provider has said so of the order's succeeded attempt. Events name it by our reference, its order or its transactions. */
+export async function wasTakenBack(db: Database, orderId: string): Promise<boolean> {
+  const rows = await db`
+    select 1 from inbox i join transactions t on t.order_id = i.order_id and t.status = 'succeeded'
+    where i.order_id = ${orderId} and i.type ~ ${TAKES_BACK} and (
+      strpos(i.body::text, '"' || t.reference || '"') > 0 or strpos(i.body::text, '"' || t.conduit_order_id || '"') > 0
+      or exists (select from unnest(t.linked_transaction_ids) l where strpos(i.body::text, '"' || l || '"') > 0))
+    limit 1`;
+  return rows.length > 0;
+}
+
 /** `orderId` is null when the event speaks of no order of ours. */
 export interface InboxResult {
   readonly isNew: boolean;

@@ -7,7 +7,7 @@ import { type Database, inTransaction } from './client.ts';
 import type { OrderPatch } from './orders.ts';
 import { lockOrder } from './orders.ts';
 import { isPausedUnderLock } from './pauses.ts';
-import { isMovingElsewhere } from './permits.ts';
+import { isMovingElsewhere } from './proofs.ts';
 import { type TransitionResult, transitionLocked } from './transition.ts';
 
 export interface MissedLook {

@@ -1,10 +1,10 @@
 import type { LookupResult, Observed } from '../domain/attempt.ts';
 import type { Instant, OrderStatus } from '../domain/order.ts';
 import type { Timing } from '../domain/timing.ts';
-import { ATTEMPT_COLUMNS, type AttemptRow, findLiveAttempt } from './attempts.ts';
+import { ATTEMPT_COLUMNS, type AttemptRow, findAttempt, findLiveAttempt } from './attempts.ts';
 import { type Database, inTransaction } from './client.ts';
 import { lockOrder, type OrderRow } from './orders.ts';
-import { addPause } from './pauses.ts';
+import { addPause, FOR_A_PERSON } from './pauses.ts';
 import { fenceAttempt } from './proofs.ts';
 import { transitionLocked } from './transition.ts';
 
@@ -19,16 +19,28 @@ export async function dueOrphans(db: Database, limit: number, auditAfterMs: numb
     order by next_lookup_at limit ${limit}`;
 }
 
-/** The orphan's story has ended; of one that was read as closed this was the audit. */
+/**
+ * The orphan's story has ended, if its row says so under the lock and nobody has opened it again since it was read; of one that was
+ * read as closed this was the audit. False when it goes on.
+ */
 export async function closeOrphan(
   db: Database,
   { orderId, attempt, orphanClosedAt }: Pick<AttemptRow, 'orderId' | 'attempt' | 'orphanClosedAt'>,
-): Promise<void> {
-  const isAudit = orphanClosedAt !== null;
-  await db`
-    update transactions set orphan_closed_at = coalesce(orphan_closed_at, app_now()),
-      orphan_audited_at = case when ${isAudit} then app_now() end
-    where order_id = ${orderId} and attempt = ${attempt}`;
+  hasEnded: (row: AttemptRow) => boolean,
+): Promise<boolean> {
+  return inTransaction(db, async (tx) => {
+    await lockOrder(tx, orderId);
+    const row = await findAttempt(tx, orderId, attempt);
+    if (!row) return false;
+    // Somebody else has closed it meanwhile, or opened it again.
+    if (row.orphanClosedAt !== orphanClosedAt) return row.orphanClosedAt !== null;
+    if (!hasEnded(row)) return false;
+    await tx`
+      update transactions set orphan_closed_at = coalesce(orphan_closed_at, app_now()),
+        orphan_audited_at = case when ${orphanClosedAt !== null} then app_now() end
+      where order_id = ${orderId} and attempt = ${attempt}`;
+    return true;
+  });
 }
 
 /** The audit found the order after all: it is followed again. */
@@ -77,7 +89,7 @@ export async function alarmForOrphan(
       async () => !live || fenceAttempt(tx, orderId, live.attempt, 'cancelled', timing),
     );
     const isNew = silent.count === 1;
-    if (isNew) await addPause(tx, { scope: 'all', reason: 'orphan_executed', automatic: true, healsByProbe: false });
+    if (isNew) await addPause(tx, { ...FOR_A_PERSON, reason: 'orphan_executed' });
     return { isNew, hasEnded: done.result === 'applied', order: done.order };
   });
 }

@@ -3,7 +3,7 @@ import type { Timing } from '../domain/timing.ts';
 import { findLiveAttempt } from './attempts.ts';
 import { type Database, inTransaction } from './client.ts';
 import { lockOrder } from './orders.ts';
-import { fenceAttempt } from './proofs.ts';
+import { fenceAttempt, isMovingElsewhere } from './proofs.ts';
 import { type Actor, transitionLocked } from './transition.ts';
 
 /** How long after its expiry an order that its own workflow did not end is ended by repair. Never scaled. */
@@ -78,7 +78,9 @@ async function expireOne(db: Database, orderId: string, timing: Timing, actor: A
         attempt: live?.attempt ?? null,
         ...(isRefused ? { patch: { reason: 'cancel_requested' } } : {}),
       },
-      async () => !live || fenceAttempt(tx, orderId, live.attempt, 'cancelled', timing),
+      async () =>
+        !(await isMovingElsewhere(tx, orderId, live?.attempt ?? null)) &&
+        (!live || (await fenceAttempt(tx, orderId, live.attempt, 'cancelled', timing))),
     );
     return done.result === 'applied' ? { orderId, status: done.order.status } : null;
   });

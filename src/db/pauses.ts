@@ -11,6 +11,9 @@ export interface Pause {
   readonly createdAt: number;
 }
 
+/** Set with the finding itself, so that no crash comes between them, and lifted by a person. */
+export const FOR_A_PERSON = { scope: 'all', automatic: true, healsByProbe: false } as const;
+
 /** Permits take it shared, a pause exclusively, both as their last lock: a pause that has committed binds every later permit. */
 const PAUSE_LOCK = 7_201_001;
 

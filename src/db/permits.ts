@@ -7,6 +7,7 @@ import { findAttempt } from './attempts.ts';
 import { type Database, inTransaction, type Transaction } from './client.ts';
 import type { OrderRow } from './orders.ts';
 import { isPausedUnderLock } from './pauses.ts';
+import { isMovingElsewhere } from './proofs.ts';
 import { bodyOfKey, insertSend } from './sends.ts';
 import { transition } from './transition.ts';
 
@@ -126,22 +127,14 @@ async function isAllowed(
   return rows.length === 1 && !(await isMovingElsewhere(tx, order.id, attempt));
 }
 
-/** Whether money was seen to move under another attempt of the order: then nothing more is ever sent for it. */
-export async function isMovingElsewhere(tx: Transaction, orderId: string, attempt: number): Promise<boolean> {
-  const rows = await tx`
-    select 1 from transactions where order_id = ${orderId} and attempt <> ${attempt}
-      and (observed = 'claimed' or end_kind = 'succeeded' or end_linked in ('open', 'completed')) limit 1`;
-  return rows.length > 0;
-}
-
 function createConditions(tx: Transaction, order: OrderRow, attempt: number, timing: Timing) {
   return tx`
     select 1 from orders o join transactions t using (order_id)
-    where o.order_id = ${order.id} and t.attempt = ${attempt} and t.status = 'prepared' and o.status = 'watching' and t.conduit_order_id is null
+    where o.order_id = ${order.id} and t.attempt = ${attempt} and t.status = 'prepared' and o.status = 'watching' and t.conduit_order_id is null and t.lookup_result is distinct from 'ambiguous'
       and o.cancel_refused_at is null
       and app_now() < least(o.expires_at - ${timing.sendMarginMs} * interval '1 millisecond',
                             t.option_expires_at - ${timing.quoteMarginMs} * interval '1 millisecond')
-      and t.quoted_debit = o.amount
+      and t.quoted_debit = o.amount and t.lookup_result is distinct from 'ambiguous'
       and case o.direction
         when '>=' then t.quoted_recipient - t.quoted_destination_fee >= o.target_rate * t.quoted_debit
         else t.quoted_recipient <= o.target_rate * t.quoted_debit
@@ -163,6 +156,6 @@ function executeConditions(tx: Transaction, order: OrderRow, attempt: number, ti
         when '>=' then t.locked_recipient - t.locked_destination_fee >= o.target_rate * t.locked_debit
         else t.locked_recipient <= o.target_rate * t.locked_debit
           and t.locked_recipient - t.locked_destination_fee >= o.floor_rate * t.locked_debit end
-      and coalesce(t.observed, 'pending') = 'pending'
+      and coalesce(t.observed, 'pending') = 'pending' and t.lookup_result is distinct from 'ambiguous'
       and not exists (select from provider_gate where closed_until > app_now())`;
 }

@@ -30,6 +30,17 @@ export async function fenceAttempt(
   return rows.count === 1;
 }
 
+/**
+ * Whether money was seen to move under another attempt of the order than this one, or than any: then nothing more is ever sent for it,
+ * and it ends by that alarm alone.
+ */
+export async function isMovingElsewhere(tx: Transaction, orderId: string, attempt: number | null): Promise<boolean> {
+  const rows = await tx`
+    select 1 from transactions where order_id = ${orderId} and attempt is distinct from ${attempt}
+      and (observed = 'claimed' or end_kind = 'succeeded' or end_linked in ('open', 'completed')) limit 1`;
+  return rows.length > 0;
+}
+
 export async function hasCreatedProof(tx: Transaction, orderId: string, attempt: number): Promise<boolean> {
   const rows = await tx`
     select 1 from transactions where order_id = ${orderId} and attempt = ${attempt} and status = 'prepared'
@@ -60,18 +71,20 @@ export async function hasEnded(tx: Transaction, orderId: string, attempt: number
   return rows.length === 1;
 }
 
+/** `isOvertaken`: a younger attempt is there, which was made only after this one had been proved so: one reading is the second. */
 export async function hasEndedWithoutEffect(
   tx: Transaction,
   orderId: string,
   attempt: number,
   timing: Timing,
+  isOvertaken = false,
 ): Promise<boolean> {
   const rows = await tx`
     select 1 from transactions where order_id = ${orderId} and attempt = ${attempt}
       and status in ('prepared', 'created', 'executing') and observed = 'terminal'
       and (end_kind = 'cancelled' or (end_kind = 'failed'
         and lower(end_code) in ('insufficient_funds', 'provider_unavailable', 'cancelled')
-        and (end_linked = 'no_effect' or (end_linked = 'none' and lookup_result = 'terminal'
-          and lookup_begun_at >= end_first_read_at + ${30 * timing.secondMs} * interval '1 millisecond'))))`;
+        and end_linked in ('none', 'no_effect')
+        and (${isOvertaken} or end_read_again_at >= end_first_read_at + ${30 * timing.secondMs} * interval '1 millisecond')))`;
   return rows.length === 1;
 }

@@ -1,73 +1,43 @@
-import type { LinkedEffect, LookupResult, Observed } from '../domain/attempt.ts';
+import type { LinkedEffect, Observed } from '../domain/attempt.ts';
+import { failureAfter } from '../domain/failure.ts';
 import type { Instant } from '../domain/order.ts';
 import { type Lock, observedOf, type ProviderOrder } from '../domain/provider-order.ts';
-import type { SendOperation } from '../domain/replies.ts';
-import { type AttemptRow, findAttempt } from './attempts.ts';
-import { type Database, inTransaction, type Transaction } from './client.ts';
-import { lockOrder } from './orders.ts';
-import { addPause } from './pauses.ts';
-import { type StoredReply, storeReply } from './sends.ts';
+import { type AttemptRow, endOf } from './attempts.ts';
+import type { Transaction } from './client.ts';
+import { databaseNow } from './clock.ts';
 
-/** What a person must lift: set with the finding itself, so that no crash comes between them. */
-const PAUSE = { scope: 'all', automatic: true, healsByProbe: false } as const;
+// What the rows keep of the provider's word on an attempt's order, under the order's lock. It only ever becomes stronger.
 
 /** What a body of the provider says of one attempt's order. */
 export interface ProviderReading {
   readonly order: ProviderOrder;
   readonly lock: Lock;
-  /** For a failed order: what its linked transactions say. */
-  readonly linked: LinkedEffect | null;
+  /** For a failed order: what the transactions say that this or an earlier reading has shown as linked to it. */
+  readonly linked: { readonly effect: LinkedEffect; readonly transactionIds: readonly string[] } | null;
   readonly raw: unknown;
 }
 
-export interface SendReply {
-  readonly orderId: string;
-  readonly attempt: number;
-  readonly sendId: string;
-  readonly operation: SendOperation;
-  readonly reply: StoredReply;
-  /** The provider's order in a 2xx reply. */
-  readonly reading: ProviderReading | null;
+/** Keeps a reading that is in no {@link doubtAbout}. `begunAt`: the database's clock before its request left. */
+export async function storeReading(
+  tx: Transaction,
+  attempt: AttemptRow,
+  reading: ProviderReading,
+  begunAt: Instant,
+): Promise<void> {
+  const { order } = reading;
+  await storeCreated(tx, attempt, reading);
+  await keepLinked(tx, attempt, order.linkedTransactionIds);
+  // A failure proves nothing until its linked transactions are read.
+  if (order.status === 'failed' && reading.linked === null) return;
+  await raiseObserved(tx, attempt, observedOf(order));
+  if (order.status !== 'pending') await storeEnd(tx, attempt, reading, begunAt);
 }
 
-/**
- * Stores a send's own reply and what it shows, under the order's lock. Returns `late` when it is a 2xx for an attempt that was
- * closed by a fence meanwhile: the provider's order is then an orphan (again), and for an execute money may be moving;
- * `second_order` when it shows another order than the one that the attempt already has. A late execute and a second order
- * pause everything in the same transaction.
- */
-export async function storeSendReply(db: Database, sent: SendReply): Promise<'stored' | 'late' | 'second_order'> {
-  return inTransaction(db, async (tx) => {
-    await lockOrder(tx, sent.orderId);
-    const attempt = await findAttempt(tx, sent.orderId, sent.attempt);
-    await storeReply(tx, sent.sendId, sent.reply);
-    if (!attempt) return 'stored';
-    await clearUnknown(tx, sent.orderId, sent.attempt);
-    if (sent.reply.outcome !== 'accepted') return 'stored';
-    if (sent.reading && attempt.conduitOrderId !== null && attempt.conduitOrderId !== sent.reading.order.id) {
-      await addPause(tx, { ...PAUSE, reason: 'two_orders_under_reference' });
-      return 'second_order';
-    }
-    // The provider's word on a closed attempt changes nothing but what there is to clean up.
-    if (attempt.closedBy === 'reading') return 'stored';
-    if (sent.operation === 'create' && sent.reading) await storeFirstReading(tx, attempt, sent.reading);
-    if (sent.operation === 'execute') await raiseObserved(tx, attempt, 'claimed');
-    if (attempt.closedBy !== 'fence' || sent.operation === 'cancel') return 'stored';
-    await tx`
-      update transactions set orphan_closed_at = null, next_lookup_at = app_now(),
-        orphan_until = coalesce(orphan_until, app_now())
-      where order_id = ${sent.orderId} and attempt = ${sent.attempt}`;
-    if (sent.operation === 'execute') await addPause(tx, { ...PAUSE, reason: 'late_execute_reply' });
-    return 'late';
-  });
-}
-
-async function clearUnknown(tx: Transaction, orderId: string, attempt: number): Promise<void> {
-  await tx`
-    update transactions set unknown_since = null
-    where order_id = ${orderId} and attempt = ${attempt} and not exists (
-      select from conduit_sends where order_id = ${orderId} and attempt = ${attempt} and operation <> 'cancel'
-        and (outcome is null or outcome in ('unknown', 'exists')))`;
+/** Why a reading cannot be, next to what was read before: of two orders under one reference nothing is concluded, nor of two ends. */
+export function doubtAbout(attempt: AttemptRow, { order }: ProviderReading): 'second_order' | 'contradicted' | null {
+  if (attempt.conduitOrderId !== null && attempt.conduitOrderId !== order.id) return 'second_order';
+  const isOtherEnd = attempt.endKind !== null && order.status !== 'pending' && order.status !== attempt.endKind;
+  return isOtherEnd ? 'contradicted' : null;
 }
 
 /** Keeps the provider's order and what it locked; the first one read stays. */
@@ -80,7 +50,6 @@ async function storeCreated(
   await tx`
     update transactions set
       conduit_order_id = ${order.id},
-      conduit_transaction_id = coalesce(conduit_transaction_id, ${order.linkedTransactionIds[0] ?? null}),
       locked_debit = ${amounts?.debit ?? null}, locked_recipient = ${amounts?.recipient ?? null},
       locked_destination_fee = ${amounts?.destinationFee ?? null}, locked_rate = ${lock.rate}, lock_fault = ${lock.fault},
       lock_expires_at = ${lock.expiresAt}, raw_response = ${tx.json(raw as never)},
@@ -89,80 +58,62 @@ async function storeCreated(
     where order_id = ${orderId} and attempt = ${attempt} and conduit_order_id is null`;
 }
 
-/** A create's own reply, which may be a replay: its order may have gone further by then. */
-async function storeFirstReading(tx: Transaction, attempt: AttemptRow, reading: ProviderReading): Promise<void> {
-  await storeCreated(tx, attempt, reading);
-  const { order } = reading;
-  // A failure proves nothing until its linked transactions are read: that is for a look-up.
-  if (order.status === 'failed') return;
-  await raiseObserved(tx, attempt, observedOf(order));
-  if (order.status !== 'pending') await storeEnd(tx, attempt, reading);
+/** Transactions that were shown once are read for good, whether or not a later reading shows them. */
+async function keepLinked(tx: Transaction, attempt: AttemptRow, shown: readonly string[]): Promise<void> {
+  const all = [...new Set([...attempt.linkedTransactionIds, ...shown])];
+  if (all.length === attempt.linkedTransactionIds.length) return;
+  await tx`
+    update transactions set linked_transaction_ids = ${all}, conduit_transaction_id = coalesce(conduit_transaction_id, ${all[0] ?? null})
+    where order_id = ${attempt.orderId} and attempt = ${attempt.attempt}`;
 }
 
 const RANKS: Record<Observed, number> = { absent: 0, pending: 1, claimed: 2, terminal: 3 };
 
-async function raiseObserved(tx: Transaction, { orderId, attempt, observed }: AttemptRow, to: Observed): Promise<void> {
+export async function raiseObserved(
+  tx: Transaction,
+  { orderId, attempt, observed }: AttemptRow,
+  to: Observed,
+): Promise<void> {
   if (observed !== null && RANKS[observed] >= RANKS[to]) return;
   await tx`
     update transactions set observed = ${to}, observed_begun_at = app_now() where order_id = ${orderId} and attempt = ${attempt}`;
 }
 
-export interface Lookup {
-  readonly orderId: string;
-  readonly attempt: number;
-  readonly result: LookupResult;
-  /** The database's clock before the request left. */
-  readonly begunAt: Instant;
-  readonly reading: ProviderReading | null;
-  readonly nextLookupAt: Instant;
-}
-
-/**
- * Stores one look-up. The newest result is bookkeeping; the strongest reading only ever rises, so that a lagging read never
- * undoes what was seen. A terminal reading is kept with its end.
- */
-export async function storeLookup(db: Database, lookup: Lookup): Promise<void> {
-  await inTransaction(db, async (tx) => {
-    await lockOrder(tx, lookup.orderId);
-    const attempt = await findAttempt(tx, lookup.orderId, lookup.attempt);
-    if (!attempt) return;
-    const { reading } = lookup;
-    await tx`
-      update transactions set lookup_result = ${lookup.result}, lookup_begun_at = ${lookup.begunAt},
-        next_lookup_at = ${lookup.nextLookupAt}
-      where order_id = ${lookup.orderId} and attempt = ${lookup.attempt}`;
-    if (lookup.result === 'absent') await raiseObserved(tx, attempt, 'absent');
-    // Another order than the attempt's says nothing of it.
-    if (!reading || (attempt.conduitOrderId !== null && attempt.conduitOrderId !== reading.order.id)) return;
-    await storeCreated(tx, attempt, reading);
-    await raiseObserved(tx, attempt, observedOf(reading.order));
-    if (reading.order.status !== 'pending') await storeEnd(tx, attempt, reading);
-  });
-}
-
-/**
- * The first end read is the end; only what the linked transactions of a failure say may still become clear. One that was read as
- * completed has moved money, whatever a later read shows.
- */
+/** The first end read is the end; only what the linked transactions of a failure say may still become clear. */
 async function storeEnd(
   tx: Transaction,
-  { orderId, attempt }: AttemptRow,
+  attempt: AttemptRow,
   { order, lock, linked }: ProviderReading,
+  begunAt: Instant,
 ): Promise<void> {
+  const { orderId, attempt: number } = attempt;
+  const now = await databaseNow(tx);
   const isSettled = order.status === 'succeeded';
+  const known = endOf(attempt);
+  const failure =
+    order.status === 'failed'
+      ? failureAfter(
+          {
+            end: known?.kind === 'failed' ? known : null,
+            transactionIds: attempt.linkedTransactionIds,
+            readAt: attempt.lookupBegunAt,
+          },
+          {
+            code: order.failureCode,
+            linked: linked?.effect ?? 'open',
+            transactionIds: linked?.transactionIds ?? [],
+            begunAt,
+          },
+          now,
+        )
+      : null;
   await tx`
     update transactions set
-      end_kind = ${order.status}, end_code = ${order.status === 'failed' ? order.failureCode : order.cancellationReason},
-      end_linked = case
-        when end_linked = 'completed' then 'completed'
-        -- "None" after "open" is a read that lags.
-        when end_linked = 'open' and ${linked} = 'none' then 'open'
-        else ${order.status === 'failed' ? linked : null} end,
-      -- To the millisecond, as everybody who compares it reads it.
-      end_first_read_at = coalesce(end_first_read_at, date_trunc('milliseconds', app_now())),
-      conduit_transaction_id = coalesce(${order.linkedTransactionIds[0] ?? null}, conduit_transaction_id),
+      end_kind = ${order.status}, end_code = ${failure ? failure.code : order.cancellationReason},
+      end_linked = ${failure?.linked ?? null},
+      end_first_read_at = ${failure?.firstReadAt ?? attempt.endFirstReadAt ?? now}, end_read_again_at = ${failure?.readAgainAt ?? null},
       settled_debit = ${isSettled ? (lock.amounts?.debit ?? null) : null},
       settled_recipient = ${isSettled ? (lock.amounts?.recipient ?? null) : null},
       unknown_since = null
-    where order_id = ${orderId} and attempt = ${attempt} and (end_kind is null or end_kind = ${order.status})`;
+    where order_id = ${orderId} and attempt = ${number}`;
 }

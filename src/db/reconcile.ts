@@ -65,7 +65,7 @@ export async function unwatchedPairs(db: Database, maxAgeMs: number): Promise<st
 /**
  * Pairs with open orders whose newest good rate is older than it should be while somebody watches. Under a pause of all or of the pair
  * nothing waits for the rate, and one that was paused for its rate has none; while the provider asks for silence nobody may
- * fetch one, and the age counts from the end of that.
+ * fetch one, and the age counts from the end of that, or of an hour of such silences.
  */
 export async function stalePairs(db: Database, maxAgeMs: number): Promise<string[]> {
   const rows = await db<{ pair: string }[]>`
@@ -74,7 +74,8 @@ export async function stalePairs(db: Database, maxAgeMs: number): Promise<string
     cross join provider_gate g
     left join lateral (
       select observed_at from rate_observations o where o.pair = p.pair order by observed_at desc limit 1) r on true
-    where greatest(p.since, r.observed_at, g.closed_until) < (select app_now()) - ${maxAgeMs} * interval '1 millisecond'
+    where greatest(p.since, r.observed_at, least(g.closed_until, greatest(p.since, r.observed_at) + interval '1 hour'))
+        < (select app_now()) - ${maxAgeMs} * interval '1 millisecond'
       and not exists (select from pauses where scope in ('all', 'pair:' || p.pair))
     order by p.pair`;
   return rows.map(({ pair }) => pair);

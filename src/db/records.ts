@@ -14,6 +14,7 @@ import {
   hasCreatedProof,
   hasEnded,
   hasEndedWithoutEffect,
+  isMovingElsewhere,
 } from './proofs.ts';
 import { type Change, type TransitionResult, transitionLocked } from './transition.ts';
 
@@ -60,7 +61,10 @@ async function recordingOf(
     case 'watch':
       return { change: { to: 'watching', dedupeKey: 'watching', event: 'watching' } };
     case 'expire':
-      return { change: { to: 'expired', dedupeKey: 'expired', event: 'expired' } };
+      return {
+        change: { to: 'expired', dedupeKey: 'expired', event: 'expired' },
+        work: async () => !(await isMovingElsewhere(tx, order.id, attempt)),
+      };
     case 'fail': {
       const patch = { reason: plan.reason, providerCode: plan.code };
       return { change: { to: 'failed', dedupeKey: `failed:${plan.reason}`, event: 'failed', patch } };
@@ -98,7 +102,9 @@ async function recordingOfAttempt(
       return {
         change: closing(plan, plan.to, attempt, timing),
         work: async () =>
-          (await fenceAttempt(tx, id, attempt, plan.attemptTo, timing)) && moved(pauseFor(tx, order, plan)),
+          !(plan.to === 'expired' && (await isMovingElsewhere(tx, id, attempt))) &&
+          (await fenceAttempt(tx, id, attempt, plan.attemptTo, timing)) &&
+          moved(pauseFor(tx, order, plan)),
         pages: (await isAutoExecuting(tx, id, attempt)) ? ['auto_execute_ignored'] : [],
       };
     case 'close_without_effect':
@@ -164,7 +170,10 @@ async function executeRefused(
   };
 }
 
-/** Where the order goes is read under the lock: a refused cancel fails it, the clock expires it, else it watches again. */
+/**
+ * Where the order goes is read under the lock: a refused cancel fails it, the clock expires it, else it watches again; so does one of
+ * which money moves under another attempt, until the alarm for that ends it.
+ */
 async function withoutEffect(
   tx: Transaction,
   order: OrderRow,
@@ -173,8 +182,9 @@ async function withoutEffect(
   timing: Timing,
 ): Promise<Recording> {
   const overdue = await tx`select from orders where order_id = ${order.id} and app_now() >= expires_at`;
-  const isCancelled = order.cancelRefusedAt !== null;
-  const to = isCancelled ? 'failed' : overdue.count === 1 ? 'expired' : 'watching';
+  const isMoving = await isMovingElsewhere(tx, order.id, attempt);
+  const isCancelled = order.cancelRefusedAt !== null && !isMoving;
+  const to = isCancelled ? 'failed' : overdue.count === 1 && !isMoving ? 'expired' : 'watching';
   return {
     change: closing(isCancelled ? { ...plan, reason: 'cancel_requested' } : plan, to, attempt, timing),
     work: async () =>

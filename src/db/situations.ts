@@ -26,6 +26,7 @@ export interface LoadOptions {
 interface Surroundings {
   readonly now: Instant;
   readonly isPaused: boolean;
+  readonly isMovingElsewhere: boolean;
   readonly areAccountsActive: boolean;
   readonly gateClosedUntil: Instant | null;
   readonly newestRate: string | null;
@@ -44,10 +45,9 @@ export async function loadSituation(
     const { from, to } = parsePair(row.pair);
     const [around] = await tx<Surroundings[]>`
       select app_now() as now,
-        -- Money seen moving under another attempt stops this order as a pause would, until the alarm has ended it.
         exists (select from transactions p where p.order_id = ${orderId} and p.closed_at is not null
-          and (p.observed = 'claimed' or p.end_kind = 'succeeded' or p.end_linked in ('open', 'completed')))
-        or exists (select from pauses where scope in
+          and (p.observed = 'claimed' or p.end_kind = 'succeeded' or p.end_linked in ('open', 'completed'))) as is_moving_elsewhere,
+        exists (select from pauses where scope in
           ('all', ${`pair:${row.pair}`}, ${`account:${row.sourceAccount}`}, ${`account:${row.destinationAccount}`})) as is_paused,
         (select count(*) = 2 from conduit_accounts
           where (account_id, asset) in ((${row.sourceAccount}, ${assetText(from)}), (${row.destinationAccount}, ${assetText(to)}))
@@ -69,7 +69,8 @@ export async function loadSituation(
       situation: {
         order: row,
         attempt: live ? await attemptWithSends(tx, live) : null,
-        isPaused: around.isPaused,
+        isPaused: around.isPaused || around.isMovingElsewhere,
+        isMovingElsewhere: around.isMovingElsewhere,
         areAccountsActive: around.areAccountsActive,
         gateClosedUntil: around.gateClosedUntil,
         isLookWanted: options.isLookWanted || isCrossed,

@@ -16,7 +16,11 @@ export interface UserAccounts {
 /** `unchanged`: everything was so already. `refused`: an account is another user's. */
 export type UserChange =
   | { readonly kind: 'unchanged' }
-  | { readonly kind: 'created' | 'replaced'; readonly activated: string[]; readonly deactivated: string[] }
+  | {
+      readonly kind: 'created' | 'replaced';
+      readonly activated: readonly AccountOfAsset[];
+      readonly deactivated: readonly AccountOfAsset[];
+    }
   | { readonly kind: 'refused'; readonly accountId: string };
 
 interface StoredAccount extends AccountOfAsset {
@@ -29,8 +33,8 @@ const USERS_LOCK = 7_201_003;
 
 /**
  * Makes `accounts` the user's active ones, all of them and no others; the user is created when there is none. Orders stay bound to
- * the accounts they were placed with, and a permit needs both of them active: when this has answered, no order sends from an
- * account that it put out of use.
+ * the accounts they were placed with, and a permit needs both of them active: when this has answered, no order gets a permit for an
+ * account that it put out of use; what was permitted before may still leave.
  */
 export async function setUserAccounts(db: Database, user: UserAccounts): Promise<UserChange> {
   const { userId, accounts } = user;
@@ -66,7 +70,7 @@ async function switchAccounts(
   tx: Transaction,
   { userId, accounts }: UserAccounts,
   stored: readonly StoredAccount[],
-): Promise<{ activated: string[]; deactivated: string[] }> {
+): Promise<{ activated: readonly AccountOfAsset[]; deactivated: readonly AccountOfAsset[] }> {
   const isIn = (list: readonly AccountOfAsset[], one: AccountOfAsset) =>
     list.some(({ accountId, asset }) => accountId === one.accountId && asset === one.asset);
   const active = stored.filter((account) => account.active);
@@ -81,11 +85,7 @@ async function switchAccounts(
       insert into conduit_accounts (account_id, user_id, asset) values (${accountId}, ${userId}, ${asset})
       on conflict (account_id, asset) do update set active = true`;
   }
-  return { activated: activated.map(shown), deactivated: deactivated.map(shown) };
-}
-
-function shown({ accountId, asset }: AccountOfAsset): string {
-  return `${accountId} (${asset})`;
+  return { activated, deactivated };
 }
 
 /** The assets for which a user has an active account, for display. */

@@ -45,8 +45,10 @@ export type ProviderEnd =
       readonly kind: 'failed';
       readonly code: ProviderCode | null;
       readonly linked: LinkedEffect;
-      /** When "failed" was first read: "no linked transaction" counts only on a second, later reading. */
+      /** When it was first read as it reads now: that no money has moved counts only on a second, later reading. */
       readonly firstReadAt: Instant;
+      /** When the newest reading began that said the same; null while there is none. */
+      readonly readAgainAt: Instant | null;
     };
 
 /** One physical request to Conduit and its own reply. */

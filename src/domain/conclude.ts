@@ -1,5 +1,6 @@
 import { lookUpWhenDue, record, sleep } from './actions.ts';
 import { type Attempt, columnOf, isUnresolved, refusalOf, sendsOf } from './attempt.ts';
+import { type Failure, isReadTwice, secondReadingFrom } from './failure.ts';
 import type { Instant } from './order.ts';
 import type { Action } from './plan.ts';
 import { failedWithoutEffect } from './replies.ts';
@@ -14,7 +15,8 @@ export function concludeFromReading(attempt: Attempt, now: Instant, timing: Timi
     case 'succeeded':
       return record({ kind: 'complete', isForeign: attempt.status !== 'executing' });
     case 'cancelled': {
-      const isOurs = end.reason !== 'client_cancelled' || sendsOf(attempt, 'cancel').length > 0;
+      // By its age, by us, or by nobody that is named; any other word is somebody who wanted it stopped.
+      const isOurs = end.reason === null || end.reason === 'expired' || sendsOf(attempt, 'cancel').length > 0;
       return isOurs
         ? record({
             kind: 'close_without_effect',
@@ -35,24 +37,18 @@ export function concludeFromReading(attempt: Attempt, now: Instant, timing: Timi
   }
 }
 
-/** A failed Conduit order proves nothing until its linked transactions have been read. */
-function concludeFromFailure(
-  attempt: Attempt,
-  end: Extract<NonNullable<Attempt['end']>, { kind: 'failed' }>,
-  now: Instant,
-  timing: Timing,
-): Action {
+/** A failed Conduit order proves nothing until its linked transactions have been read, and read again. */
+function concludeFromFailure(attempt: Attempt, end: Failure, now: Instant, timing: Timing): Action {
   const failed = { kind: 'fail_attempt', attemptTo: 'failed', code: end.code } as const;
   if (end.linked === 'completed') return record({ ...failed, reason: 'partial_effect', isPage: true });
   if (end.linked === 'open') {
     return attempt.status === 'executing' ? lookUpWhenDue(attempt, now, timing) : record({ kind: 'adopt_claimed' });
   }
-  if (!failedWithoutEffect(end.code)) return record({ ...failed, reason: 'provider_failed', isPage: false });
-  const secondReadAt = end.firstReadAt + 30 * timing.secondMs;
-  const isReadAgain = attempt.lookup?.result === 'terminal' && attempt.lookup.begunAt >= secondReadAt;
-  if (end.linked === 'none' && !isReadAgain) {
-    return now < secondReadAt ? sleep(secondReadAt, 'look_up') : lookUpWhenDue(attempt, now, timing);
+  if (!isReadTwice(end, timing)) {
+    const againAt = secondReadingFrom(end, timing);
+    return now < againAt ? sleep(againAt, 'look_up') : lookUpWhenDue(attempt, now, timing);
   }
+  if (!failedWithoutEffect(end.code)) return record({ ...failed, reason: 'provider_failed', isPage: false });
   return record({ kind: 'close_without_effect', attemptTo: 'failed', reason: 'provider_failed', code: end.code });
 }
 

@@ -2,7 +2,7 @@ import { cancelThenLookUp, fence, lookUpWhenDue, record, sleep } from './actions
 import { type Attempt, columnOf, refusalOf, type Send, sendsOf } from './attempt.ts';
 import { concludeFromReading, concludeFromReplies } from './conclude.ts';
 import { Decimal } from './decimal.ts';
-import { type Instant, isTerminalOrder, type Order, type OrderReason } from './order.ts';
+import { type Instant, isTerminalOrder, type OrderReason } from './order.ts';
 import type { Action, Situation, Wait } from './plan.ts';
 import { isRateMet } from './rate.ts';
 import { AUTO_EXECUTE_IGNORED } from './replies.ts';
@@ -24,11 +24,11 @@ export function decide(situation: Situation, now: Instant, timing: Timing): Acti
   const isFencing = now >= order.expiresAt - timing.sendMarginMs || order.cancelRefusedAt !== null;
   switch (columnOf(attempt)) {
     case 'prepared':
-      return isFencing ? endBeforeExecute(order, now) : decidePrepared(situation, attempt, now, timing);
+      return isFencing ? endBeforeExecute(situation, now) : decidePrepared(situation, attempt, now, timing);
     case 'unknown_create':
-      return isFencing ? endBeforeExecute(order, now) : decideUnknownCreate(situation, attempt, now, timing);
+      return isFencing ? endBeforeExecute(situation, now) : decideUnknownCreate(situation, attempt, now, timing);
     case 'created':
-      return isFencing ? endBeforeExecute(order, now) : decideCreated(situation, attempt, now, timing);
+      return isFencing ? endBeforeExecute(situation, now) : decideCreated(situation, attempt, now, timing);
     case 'executing':
       return decideExecuting(situation, attempt, now, timing);
     case 'unknown_execute':
@@ -38,7 +38,9 @@ export function decide(situation: Situation, now: Instant, timing: Timing): Acti
   }
 }
 
-function decideIdle({ order, isLookWanted, gateClosedUntil }: Situation, now: Instant, timing: Timing): Action {
+function decideIdle(situation: Situation, now: Instant, timing: Timing): Action {
+  const { order, isLookWanted, gateClosedUntil } = situation;
+  if (situation.isMovingElsewhere) return sleep(now + 30 * timing.secondMs, 'pause');
   if (now >= order.expiresAt) return record({ kind: 'expire' });
   if (order.cancelRefusedAt !== null) return record({ kind: 'fail', reason: 'cancel_requested', code: null });
   const fenceAt = order.expiresAt - timing.sendMarginMs;
@@ -50,9 +52,9 @@ function decideIdle({ order, isLookWanted, gateClosedUntil }: Situation, now: In
 }
 
 /** Expiry and a refused cancel alike: no execute was ever on its way, so closing the attempt ends it for good. */
-function endBeforeExecute(order: Order, now: Instant): Action {
-  if (order.cancelRefusedAt !== null) return fence('cancel_requested', { to: 'failed' });
-  return fence('expiring', { to: now >= order.expiresAt ? 'expired' : 'watching' });
+function endBeforeExecute({ order, isMovingElsewhere }: Situation, now: Instant): Action {
+  if (order.cancelRefusedAt !== null && !isMovingElsewhere) return fence('cancel_requested', { to: 'failed' });
+  return fence('expiring', { to: now >= order.expiresAt && !isMovingElsewhere ? 'expired' : 'watching' });
 }
 
 function decidePrepared(situation: Situation, attempt: Attempt, now: Instant, timing: Timing): Action {

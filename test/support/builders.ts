@@ -86,6 +86,7 @@ export function aSituation(over: Partial<Situation> = {}): Situation {
     order: anOrder(),
     attempt: null,
     isPaused: false,
+    isMovingElsewhere: false,
     areAccountsActive: true,
     gateClosedUntil: null,
     isLookWanted: false,

@@ -3,10 +3,10 @@ import { lockTermsOf } from '../../activities/provider.ts';
 import type { TransferDeps } from '../../activities/transfers.ts';
 import { adoptAttempt, countLiveElsewhere, type LostAttempt, liveAttemptsOf } from '../../db/adopt.ts';
 import { type AttemptRow, findAttempt } from '../../db/attempts.ts';
+import { storeLookup } from '../../db/lookups.ts';
 import { findOrder, type OrderRow } from '../../db/orders.ts';
 import { followAgain } from '../../db/orphans.ts';
 import { pairBook } from '../../db/rate-watch.ts';
-import { storeLookup } from '../../db/readings.ts';
 import { OBSERVED, type Observed } from '../../domain/attempt.ts';
 import { isAmount } from '../../domain/decimal.ts';
 import { attemptReference } from '../../domain/ids.ts';
@@ -135,7 +135,7 @@ async function learn(deps: AdoptionDeps, order: OrderRow, row: AttemptRow): Prom
   if (!isNews(before, reading.order)) return 'known';
   // Before the reading: what is stored of a closed attempt must find somebody who follows it.
   if (before.closedBy === 'fence') await followAgain(db, order.id, row.attempt);
-  await storeLookup(db, {
+  const stored = await storeLookup(db, {
     orderId: order.id,
     attempt: row.attempt,
     result: observedOf(reading.order),
@@ -143,7 +143,7 @@ async function learn(deps: AdoptionDeps, order: OrderRow, row: AttemptRow): Prom
     reading,
     nextLookupAt: begunAt,
   });
-  return 'stored';
+  return stored === 'stored' ? 'stored' : 'ambiguous';
 }
 
 /**

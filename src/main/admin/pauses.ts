@@ -1,14 +1,10 @@
-import { type Database, inTransaction } from '../../db/client.ts';
+import { type Database, inTransaction, isSqlState, LOCK_NOT_AVAILABLE } from '../../db/client.ts';
 import { addPause, liftPause, listPauses, type PauseScope } from '../../db/pauses.ts';
 import { forgetBaseline } from '../../db/rate-watch.ts';
-import { unansweredSends } from '../../db/sends.ts';
 import { parsePair } from '../../domain/assets.ts';
 import { UsageError, withDatabase } from '../command.ts';
 import { type AdminCommand, readOptions, required } from './command-line.ts';
-
-/** A permit lives two seconds and its request ten: after that a send permitted before the pause has left or never will. */
-const IN_FLIGHT_MS = 12_000;
-const ASK_EVERY_MS = 200;
+import { tellUnanswered } from './in-flight.ts';
 
 const SCOPES = 'all | pair:USDT.ethereum-USDC.ethereum | account:wlt_…';
 
@@ -22,12 +18,9 @@ export const pauseCommands: readonly AdminCommand[] = [
       const scope = readScope(options.scope);
       const reason = options.reason ?? 'set by an operator';
       await withDatabase(async (db) => {
-        await inTransaction(db, (tx) => addPause(tx, { scope, reason, automatic: false, healsByProbe: false }));
+        await setPause(db, { scope, reason, automatic: false, healsByProbe: false });
         io.tell(`Paused ${scope}: no create or execute is permitted any more. Look-ups, cancels and expiry go on.`);
-        const unanswered = await waitForReplies(db, scope);
-        if (unanswered.length === 0) return io.say(`Paused ${scope}; nothing is on its way to Conduit.`);
-        io.say(`Paused ${scope}; ${unanswered.length} sent before it without a reply yet:`);
-        for (const { sendId, orderId } of unanswered) io.say(`  send ${sendId} of order ${orderId}`);
+        await tellUnanswered(db, io, scope, `Paused ${scope}`);
       });
     },
   },
@@ -54,9 +47,10 @@ export const pauseCommands: readonly AdminCommand[] = [
       const scope = readScope(readOptions(args, { scope: { type: 'string' } }).scope);
       const wasPaused = await withDatabase((db) =>
         inTransaction(db, async (tx) => {
+          const isLifted = await liftPause(tx, scope);
           // Whoever resumes a pair has judged its rate: the old one must not pause it again at the next tick.
-          if (scope.startsWith('pair:')) await forgetBaseline(tx, scope.slice('pair:'.length));
-          return liftPause(tx, scope);
+          if (isLifted && scope.startsWith('pair:')) await forgetBaseline(tx, scope.slice('pair:'.length));
+          return isLifted;
         }),
       );
       io.say(wasPaused ? `Resumed ${scope}.` : `${scope} was not paused: nothing was changed.`);
@@ -64,13 +58,18 @@ export const pauseCommands: readonly AdminCommand[] = [
   },
 ];
 
-/** Waits until nothing permitted before can still be on its way; returns what is then without a reply. */
-async function waitForReplies(db: Database, scope: PauseScope): Promise<{ sendId: string; orderId: string }[]> {
-  const pausedAt = performance.now();
-  while ((await unansweredSends(db, scope, IN_FLIGHT_MS)).length > 0) {
-    await new Promise((resolve) => setTimeout(resolve, ASK_EVERY_MS));
+const TRIES = 5;
+
+/** A permit whose process stands still may hold the lock for two seconds, which is longer than one is waited for. */
+async function setPause(db: Database, pause: Parameters<typeof addPause>[1]): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await inTransaction(db, (tx) => addPause(tx, pause));
+      return;
+    } catch (error) {
+      if (tries >= TRIES || !isSqlState(error, LOCK_NOT_AVAILABLE)) throw error;
+    }
   }
-  return unansweredSends(db, scope, IN_FLIGHT_MS + performance.now() - pausedAt);
 }
 
 function readScope(value: string | undefined): PauseScope {

@@ -1,7 +1,8 @@
-import { type AccountOfAsset, setUserAccounts } from '../../db/users.ts';
+import { type AccountOfAsset, setUserAccounts, type UserChange } from '../../db/users.ts';
 import { assetText, parseAsset } from '../../domain/assets.ts';
-import { CommandError, UsageError, withDatabase } from '../command.ts';
+import { CommandError, type CommandIo, UsageError, withDatabase } from '../command.ts';
 import { type AdminCommand, readOptions, readUuid } from './command-line.ts';
+import { tellUnanswered } from './in-flight.ts';
 
 const ACCOUNT = /^([A-Za-z]+)(?::([a-z]+))?=((?:wlt|vac)_[0-9A-Za-z]{1,64})$/;
 const CUSTOMER = /^cus_[0-9A-Za-z]{1,64}$/;
@@ -24,26 +25,30 @@ export const userCommands: readonly AdminCommand[] = [
       const customerId = options.customer ?? null;
       if (customerId !== null && !CUSTOMER.test(customerId)) throw new UsageError('--customer must be cus_…');
 
-      const change = await withDatabase((db) => setUserAccounts(db, { userId, customerId, accounts }));
-      switch (change.kind) {
-        case 'unchanged':
-          return io.say(`User ${userId} has these accounts already: nothing was changed.`);
-        case 'refused':
-          throw new CommandError(`Account ${change.accountId} belongs to another user: nothing was changed.`);
-        case 'created':
-          return io.say(`User ${userId} added with ${change.activated.join(', ')}.`);
-        case 'replaced':
-          io.say(
-            `User ${userId} changed: ${list(change.activated)} now in use, ${list(change.deactivated)} no longer.`,
-          );
-          if (change.deactivated.length > 0) io.tell('Open orders of an account no longer in use will send nothing.');
-      }
+      await withDatabase(async (db) => {
+        const change = await setUserAccounts(db, { userId, customerId, accounts });
+        tellChange(io, userId, change);
+        if (change.kind !== 'replaced') return;
+        for (const { accountId } of change.deactivated)
+          await tellUnanswered(db, io, `account:${accountId}`, `Account ${accountId} is out of use`);
+      });
     },
   },
 ];
 
-function list(accounts: readonly string[]): string {
-  return accounts.length === 0 ? 'none' : accounts.join(', ');
+function tellChange(io: CommandIo, userId: string, change: UserChange): void {
+  if (change.kind === 'refused')
+    throw new CommandError(`Account ${change.accountId} belongs to another user: nothing was changed.`);
+  if (change.kind === 'unchanged') io.say(`User ${userId} has these accounts already: nothing was changed.`);
+  if (change.kind === 'created') io.say(`User ${userId} added with ${list(change.activated)}.`);
+  if (change.kind !== 'replaced') return;
+  io.say(`User ${userId} changed: ${list(change.activated)} now in use, ${list(change.deactivated)} no longer.`);
+  if (change.deactivated.length > 0)
+    io.tell('Open orders of an account no longer in use get no further permit; waiting for what was permitted before.');
+}
+
+function list(accounts: readonly AccountOfAsset[]): string {
+  return accounts.length === 0 ? 'none' : accounts.map(({ accountId, asset }) => `${accountId} (${asset})`).join(', ');
 }
 
 function readAccount(text: string): AccountOfAsset {

@@ -100,6 +100,31 @@ test('a pass that reached everything is a whole one, though its time is over', a
   expect(failed).toEqual([]);
 });
 
+test('a pass of whose repairs every single one failed is no whole one', async () => {
+  const { runs } = runsThatTake(0, {
+    describeOrder: async () => 'absent',
+    startOrder: async () => {
+      throw new Error('INVALID_ARGUMENT: no such search attribute');
+    },
+  });
+  const toCompare = async () => [randomUUID(), randomUUID()];
+  const all = optionsWith({ toCompare });
+  expect(await reconcilePass(depsWith(runs), all.options)).toMatchObject({ areAllDone: false, disagreements: 0 });
+  expect(all.failed).toContain('compareOpenRows');
+  // One that cannot be repaired keeps the others' pass from nothing.
+  let calls = 0;
+  const some = optionsWith({ toCompare });
+  const startOrder = async () => {
+    calls += 1;
+    if (calls === 1) throw new Error('this one alone');
+    return 'started' as const;
+  };
+  expect(await reconcilePass(depsWith({ ...runs, startOrder }), some.options)).toMatchObject({
+    areAllDone: true,
+    disagreements: 1,
+  });
+});
+
 test('a run that was replaced is told apart from one that was missing', async () => {
   const [missing, stuck] = [randomUUID(), randomUUID()];
   const { runs } = runsThatTake(0, {

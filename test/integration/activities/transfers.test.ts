@@ -67,6 +67,7 @@ test('an account that Conduit refuses pauses both accounts of the order; each co
   await lab.conduit.control.deactivateAccount(destinationAccount, 'DESTINATION_NOT_ACTIVATED');
   await lab.drive(orderId, ({ reason }) => reason === 'paused');
   expect(await lab.pauses()).toEqual(['account DESTINATION_NOT_ACTIVATED', 'account DESTINATION_NOT_ACTIVATED']);
+  expect(lab.rung).toEqual(['alert access_refused']);
   expect(await lab.activities.probePauses()).toBe(1);
   expect(await lab.pauses()).toEqual(['account DESTINATION_NOT_ACTIVATED']);
   await lab.conduit.control.activateAccount(destinationAccount);

@@ -103,6 +103,10 @@ describe('an attempt whose row is lost', () => {
     });
     expect(await bed.adopt(`${order.id}:g1`)).toBe('known');
 
+    if (state === 'failed') {
+      expect((await bed.advance(order.id)).next).toEqual({ kind: 'sleep', waitingFor: 'look_up' });
+      await bed.db`update transactions set end_read_again_at = end_first_read_at + interval '30 seconds'`;
+    }
     expect((await bed.advance(order.id)).pages).toEqual(pages);
     expect(await stateOf(bed, order.id)).toBe(becomes);
     expect(await bed.adopt(`${order.id}:g1`)).toBe('known');

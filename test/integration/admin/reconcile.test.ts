@@ -8,7 +8,7 @@ import type { OrderRow } from '../../../src/db/orders.ts';
 import { createPatientAsk } from '../../../src/main/admin/conduit.ts';
 import { compareProvider } from '../../../src/main/admin/provider-ledger.ts';
 import { compareRuns } from '../../../src/main/admin/run-ledger.ts';
-import { orderChanged, orderWorkflowId } from '../../../src/workflows/messages.ts';
+import { ORDER_WORKFLOW, orderChanged, orderWorkflowId } from '../../../src/workflows/messages.ts';
 import { eventually } from '../../support/eventually.ts';
 import { createTestNamespace, type TestNamespace } from '../../support/temporal.ts';
 import { orderOf, TIMING } from '../db/support.ts';
@@ -168,6 +168,26 @@ test('open rows without a run and runs without an open row are both found, young
   );
   for (const { id } of [deaf, stranger]) await temporal.client.workflow.getHandle(orderWorkflowId(id)).terminate();
   await eventually('visibility', async () => (await compare()).disagreements.length === 1);
+});
+
+test('a run that somebody began by hand under a name of his own is not taken for an order', async () => {
+  const { client } = namespace.temporal;
+  const workflowId = 'order-by-hand';
+  await client.workflow.start(ORDER_WORKFLOW, { workflowId, taskQueue: 'nobody', args: [] });
+  await client.workflow.getHandle(workflowId).terminate('a test');
+  const order = await anAcceptedOrder(bed);
+  await namespace.temporal.startOrder(order, 'reconciler');
+  await client.workflow.getHandle(orderWorkflowId(order.id)).terminate('a test');
+  await eventually('the closed run', async () => {
+    const closed = await namespace.temporal.recentlyClosedOrders(3_600_000, 500);
+    return closed.includes(order.id);
+  });
+  await eventually('the run by hand', async () => {
+    const query = `WorkflowId = '${workflowId}' and ExecutionStatus = 'Terminated'`;
+    return (await client.workflow.count(query)).count === 1;
+  });
+  const closed = await namespace.temporal.recentlyClosedOrders(3_600_000, 500);
+  expect(closed.filter((id) => !/^[0-9a-f-]{36}$/.test(id))).toEqual([]);
 });
 
 test('Temporal away is one clear line', async () => {

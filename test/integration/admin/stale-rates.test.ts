@@ -136,3 +136,12 @@ test('while the provider asks for silence the rate may age, and three intervals 
   await bed.db`update provider_gate set closed_until = app_now() - interval '190 seconds'`;
   expect(await isReady()).toBe(false);
 });
+
+test('a provider that asks for silence again and again excuses an hour in all', async () => {
+  await anOrderOf(7_200);
+  await aRateOf(3_600);
+  await closeGate(bed.db, 5_000);
+  expect(await isReady()).toBe(true);
+  await bed.db`update rate_observations set observed_at = app_now() - interval '3900 seconds'`;
+  expect(await isReady()).toBe(false);
+});

@@ -181,6 +181,44 @@ test('a pause answers when what was sent before it has its reply', async () => {
   expect((await admin(`resume --scope ${scope}`)).out).toContain('was not paused');
 }, 20_000);
 
+test('user add that puts an account out of use answers when what was sent from it before has its reply', async () => {
+  const user = await addTestUser(api.db);
+  const { body } = await api.request('POST', '/orders', { key: user.key, body: orderBody(user.id) });
+  await takeTo(api.db, body.order_id, 'watching');
+  await addAttempt(api.db, body.order_id, 'prepared');
+  const [sent] = await api.db`
+    insert into conduit_sends (order_id, attempt, operation, key_number, idempotency_key)
+    values (${body.order_id}, 1, 'create', 1, ${randomUUID()}) returning send_id`;
+  const before = await activeOf(user.id);
+  const other = anAccount();
+  let isDone = false;
+  const replacing = admin(`user add --id ${user.id} --account USDT:ethereum=${other}`).then((ran) => {
+    isDone = true;
+    return ran;
+  });
+  await eventually('the change', async () => (await activeOf(user.id)).includes(other));
+  expect(isDone).toBe(false);
+  await api.db`update conduit_sends set outcome = 'accepted', replied_at = app_now() where send_id = ${sent?.['sendId']}`;
+  const { code, out } = await replacing;
+  expect(code).toBe(0);
+  for (const account of before) expect(out).toContain(`Account ${account} is out of use; nothing is on its way`);
+}, 20_000);
+
+test('a pause waits for a permit that stands still, and lifting what is not paused forgets nothing', async () => {
+  const scope = 'pair:USD-EUR';
+  const holding = api.db.begin(async (tx) => {
+    await tx`select pg_advisory_xact_lock_shared(7201001)`;
+    await tx`select pg_sleep(3)`;
+  });
+  const baseline = () => api.db`select 1 from rate_baselines where pair = 'USD-EUR'`;
+  expect(await admin(`resume --scope ${scope}`)).toMatchObject({ out: expect.stringContaining('nothing was changed') });
+  expect(await baseline()).toHaveLength(0);
+  expect(await admin(`pause --scope ${scope}`)).toMatchObject({ code: 0, out: expect.stringContaining('Paused') });
+  await holding;
+  expect(await admin(`resume --scope ${scope}`)).toMatchObject({ out: expect.stringContaining('Resumed') });
+  expect(await baseline()).toHaveLength(1);
+}, 30_000);
+
 test('webhook register prints the secret alone', async () => {
   const secret = `whsec_${'a'.repeat(64)}`;
   const asked: string[] = [];

@@ -286,6 +286,21 @@ test('a 429 closes the gate for every process: no further call is made until its
   expect((await place(two)).status).toBe(201);
 });
 
+test('an expiry that is over when its quote has come is out of range', async () => {
+  const alone = await bed.startApi({ limits: { minExpiryMs: 0 } });
+  let release = () => {};
+  alone.conduit.hold = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const expires = new Date(Date.now() + 1_500);
+  const placing = alone.request('POST', '/orders', {
+    key: user.key,
+    body: orderBody(user.id, { expires_at: expires.toISOString() }),
+  });
+  setTimeout(release, 1_700);
+  expect(await placing).toMatchObject({ status: 422, body: { code: 'expiry_out_of_range' } });
+});
+
 test('created orders are counted once each, repeats not', async () => {
   const alone = await bed.startApi();
   const body = orderBody(user.id);

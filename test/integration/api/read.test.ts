@@ -152,6 +152,16 @@ test('events come in pages, in order, with nothing between two pages lost', asyn
   });
 });
 
+test('of an event a customer sees what is theirs, and not who did it or in which words', async () => {
+  const id = await anOrder();
+  await writeVersion(api.db, { set: api.db`status = 'watching'`, where: api.db`order_id = ${id}` });
+  const detail = { by: 'jane', reason: 'their account is gone', rate: '0.92' };
+  await api.db`update order_events set detail = ${api.db.json(detail)} where order_id = ${id} and number = 2`;
+  const { body } = await api.request('GET', `/orders/${id}/events`, { key: user.key });
+  expect(body.events[0].detail).toMatchObject({ quote_id: expect.any(String), quoted_rate: expect.any(String) });
+  expect(body.events[1].detail).toEqual({ rate: '0.92' });
+});
+
 test('the health pages answer, and every reply carries the request’s id', async () => {
   expect((await api.request('GET', '/health/live')).status).toBe(200);
   expect((await api.request('GET', '/health/ready')).status).toBe(200);

@@ -4,8 +4,8 @@ import { inTransaction } from '../../../src/db/client.ts';
 import type { OrderRow } from '../../../src/db/orders.ts';
 import { addPause } from '../../../src/db/pauses.ts';
 import { type MoneyOperation, type Permit, takePermit } from '../../../src/db/permits.ts';
-import { storeSendReply } from '../../../src/db/readings.ts';
 import { applyRecord } from '../../../src/db/records.ts';
+import { storeSendReply } from '../../../src/db/send-replies.ts';
 import type { Seen } from '../../../src/domain/order.ts';
 import { writeVersion } from '../../support/versions.ts';
 import {

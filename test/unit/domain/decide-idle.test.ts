@@ -80,3 +80,12 @@ describe('watching without an attempt', () => {
     expect(plan({}, { isLookWanted: true, isPaused: true })).toEqual({ kind: 'look', isOwn: false });
   });
 });
+
+test('while money was seen to move under a closed attempt it waits for the alarm, over its expiry and a refused cancel', () => {
+  for (const order of [{}, { expiresAt: NOW - 1 }, { cancelRefusedAt: NOW - 1 }])
+    expect(plan(order, { isPaused: true, isMovingElsewhere: true, isLookWanted: true })).toEqual({
+      kind: 'sleep',
+      until: NOW + seconds(30),
+      waitingFor: 'pause',
+    });
+});

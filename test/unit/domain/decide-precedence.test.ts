@@ -164,3 +164,12 @@ describe('one state, one plan', () => {
     expect(situation).toEqual(before);
   });
 });
+
+describe('money was seen to move under a closed attempt', () => {
+  const MOVING = { isPaused: true, isMovingElsewhere: true } as const;
+
+  test.each(EARLY)('× %s: fenced in time, and not ended by the clock or a cancel', (column) => {
+    for (const order of [AT_FENCE, OVERDUE, REFUSED, { ...OVERDUE, ...REFUSED }])
+      expect(plan(column, order, {}, MOVING)).toEqual(fence('watching', 'expiring'));
+  });
+});

@@ -104,28 +104,29 @@ describe('cancelled', () => {
     expect(plan(column, { ...over, sends })).toEqual(withoutEffect('client_cancelled'));
   });
 
-  test.each(COLUMNS)('by somebody else × %s: the order fails', (column) => {
-    expect(plan(column, ended({ kind: 'cancelled', reason: 'client_cancelled' }))).toEqual({
-      kind: 'record',
-      record: {
-        kind: 'fail_attempt',
-        attemptTo: 'cancelled',
-        reason: 'cancelled_by_provider',
-        code: 'client_cancelled',
-        isPage: false,
-      },
-    });
+  test.each(COLUMNS)('by somebody else, or for a reason that we do not know × %s: the order fails', (column) => {
+    for (const reason of ['client_cancelled', 'compliance_hold'])
+      expect(plan(column, ended({ kind: 'cancelled', reason }))).toEqual({
+        kind: 'record',
+        record: {
+          kind: 'fail_attempt',
+          attemptTo: 'cancelled',
+          reason: 'cancelled_by_provider',
+          code: reason,
+          isPage: false,
+        },
+      });
   });
 });
 
 describe('failed', () => {
   const FIRST_READ = NOW - seconds(31);
-  const failure = (code: string | null, linked: LinkedEffect, firstReadAt = FIRST_READ): ProviderEnd => ({
-    kind: 'failed',
-    code,
-    linked,
-    firstReadAt,
-  });
+  const failure = (
+    code: string | null,
+    linked: LinkedEffect,
+    readAgainAt: number | null = NOW - seconds(1),
+    firstReadAt = FIRST_READ,
+  ): ProviderEnd => ({ kind: 'failed', code, linked, firstReadAt, readAgainAt });
   const without = (code: string) => ({
     kind: 'record',
     record: { kind: 'close_without_effect', attemptTo: 'failed', reason: 'provider_failed', code },
@@ -137,7 +138,7 @@ describe('failed', () => {
 
   test.each(COLUMNS)('every linked transaction without effect × %s: closed without effect', (column) => {
     for (const code of ['insufficient_funds', 'provider_unavailable', 'cancelled', 'INSUFFICIENT_FUNDS'])
-      expect(plan(column, ended(failure(code, 'no_effect', NOW)))).toEqual(without(code));
+      expect(plan(column, ended(failure(code, 'no_effect')))).toEqual(without(code));
   });
 
   test.each(COLUMNS)('one completed × %s: the order fails and somebody is called, whatever the code', (column) => {
@@ -162,37 +163,37 @@ describe('failed', () => {
         expect(plan(column, ended(failure(code, linked)))).toEqual(fails(code, 'provider_failed', false));
   });
 
-  describe('no linked transaction', () => {
-    const none = failure('insufficient_funds', 'none');
-    const read = (result: NonNullable<Attempt['lookup']>['result'], begunAt: number): Partial<Attempt> =>
-      ended(none, { lookup: { result, begunAt } });
+  describe.each(['none', 'no_effect'] as const)('its transactions read as %s', (linked) => {
+    const code = 'insufficient_funds';
+    const read = (readAgainAt: number | null, firstReadAt = FIRST_READ) =>
+      ended(failure(code, linked, readAgainAt, firstReadAt));
 
-    test.each(COLUMNS)('read once × %s: waits 30 s for the second reading', (column) => {
-      const fresh = ended(failure('insufficient_funds', 'none', NOW - seconds(29)), {
-        lookup: { result: 'terminal', begunAt: NOW - seconds(29) },
-      });
-      expect(plan(column, fresh)).toEqual({ kind: 'sleep', until: NOW + seconds(1), waitingFor: 'look_up' });
-      expect(plan(column, { ...fresh, nextLookupAt: NOW + seconds(1) }, NOW + seconds(1))).toEqual({ kind: 'look_up' });
+    test.each(COLUMNS)('read once × %s: waits 30 s for the second reading, whatever the code', (column) => {
+      for (const its of [code, 'internal_error', null]) {
+        const fresh = ended(failure(its, linked, null, NOW - seconds(29)));
+        expect(plan(column, fresh)).toEqual({ kind: 'sleep', until: NOW + seconds(1), waitingFor: 'look_up' });
+        const due = { ...fresh, nextLookupAt: NOW + seconds(1) };
+        expect(plan(column, due, NOW + seconds(1))).toEqual({ kind: 'look_up' });
+        expect(plan(column, { ...due, nextLookupAt: NOW + seconds(20) }, NOW + seconds(2))).toMatchObject({
+          kind: 'sleep',
+          waitingFor: 'look_up',
+        });
+      }
     });
 
     test.each(COLUMNS)('read a second time × %s: closed without effect', (column) => {
-      expect(plan(column, read('terminal', FIRST_READ + seconds(30)))).toEqual(without('insufficient_funds'));
-      expect(plan(column, read('terminal', FIRST_READ + seconds(30) - 1))).not.toEqual(without('insufficient_funds'));
+      expect(plan(column, read(FIRST_READ + seconds(30)))).toEqual(without(code));
+      expect(plan(column, read(FIRST_READ + seconds(30) - 1))).not.toEqual(without(code));
     });
 
-    test.each(['absent', 'unavailable', 'pending', 'claimed', 'ambiguous'] as const)(
-      'the second look-up says %s: that is no second reading',
+    test.each(['absent', 'unavailable', 'pending', 'claimed', 'terminal', 'ambiguous'] as const)(
+      'a look-up since that says %s is no second reading by itself',
       (result) => {
         for (const column of COLUMNS) {
-          const due = { ...read(result, NOW - seconds(1)), nextLookupAt: NOW };
+          const due = { ...read(null), lookup: { result, begunAt: NOW - seconds(1) }, nextLookupAt: NOW };
           expect(plan(column, due)).toEqual({ kind: 'look_up' });
-          expect(plan(column, { ...due, nextLookupAt: NOW + seconds(20) })).toEqual(WAIT_FOR_LOOK_UP);
         }
       },
     );
-
-    test('never looked up since: looked up again', () => {
-      expect(plan('executing', { ...ended(none, { lookup: null }), nextLookupAt: NOW })).toEqual({ kind: 'look_up' });
-    });
   });
 });

@@ -150,11 +150,11 @@ const DROPS: Record<string, Drop> = {
     harm: 'stuck: "adopt_created" can never be carried out',
     end: ['g1 look-up: absent (not so)', 'g1 create: its 202 is stored', 'g1 hand: adopt_created'],
   },
-  'a failure without linked transactions is believed although the second look-up told nothing': {
+  'a failure without linked transactions is believed at the first reading': {
     dropped: ['failureIsReadTwice'],
     bounds: { ...LEAST, ends: ['failed_quietly'] },
     harm: 'a failure under which money moved was taken for nothing',
-    end: ['g1 look-up: failed_quietly', 'g1 look-up: absent (not so)', 'g1 hand: close_without_effect'],
+    end: ['g1 look-up: failed_quietly', 'g1 hand: close_without_effect'],
   },
 };
 

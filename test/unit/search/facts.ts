@@ -35,16 +35,22 @@ const REPLY: Record<SendMark, StoredReply> = {
 };
 const REFUSAL = { create: 'RATE_LIMITED', execute: 'INSUFFICIENT_FUNDS' } as const;
 
+const FAILURE = {
+  kind: 'failed',
+  code: 'insufficient_funds',
+  firstReadAt: NOW - seconds(100),
+  readAgainAt: null,
+} as const;
 const END: Record<EndState, ProviderEnd | null> = {
   none: null,
   pending: null,
   claimed: null,
   succeeded: { kind: 'succeeded' },
-  failed: { kind: 'failed', code: 'insufficient_funds', linked: 'no_effect', firstReadAt: NOW - seconds(100) },
+  failed: { ...FAILURE, linked: 'no_effect', readAgainAt: JUST_NOW },
   failed_quietly: null,
-  failed_otherwise: { kind: 'failed', code: 'internal_error', linked: 'no_effect', firstReadAt: NOW - seconds(100) },
-  none_linked: { kind: 'failed', code: 'insufficient_funds', linked: 'none', firstReadAt: NOW - seconds(100) },
-  partial: { kind: 'failed', code: 'insufficient_funds', linked: 'completed', firstReadAt: NOW - seconds(100) },
+  failed_otherwise: { ...FAILURE, code: 'internal_error', linked: 'no_effect', readAgainAt: JUST_NOW },
+  none_linked: { ...FAILURE, linked: 'none' },
+  partial: { ...FAILURE, linked: 'completed' },
   expired: { kind: 'cancelled', reason: 'expired' },
   cancelled: { kind: 'cancelled', reason: 'client_cancelled' },
   cancelled_by_other: { kind: 'cancelled', reason: 'client_cancelled' },
@@ -76,8 +82,8 @@ function attemptOf(rules: Rules, a: AttemptState): Attempt {
     locked: hasId ? terms.quoted : null,
     lockExpiresAt: hasId ? (a.isLockOver ? LONG_AGO : NOW + seconds(3600)) : null,
     observed: a.observed,
-    end: a.end === null ? null : END[a.end],
-    lookup: lookupOf(rules, a),
+    end: endOf(rules, a),
+    lookup: lookupOf(a),
     nextLookupAt: JUST_NOW,
     sends: [
       ...sendsFor(rules, 'create', a.creates, a.createKey !== 'young'),
@@ -87,7 +93,13 @@ function attemptOf(rules: Rules, a: AttemptState): Attempt {
   });
 }
 
-function lookupOf(rules: Rules, { lookup }: AttemptState): Attempt['lookup'] {
+/** A failure without linked transactions is read a second time by nobody: the one that was missing has appeared by then. */
+function endOf({ failureIsReadTwice }: Rules, { end }: AttemptState): ProviderEnd | null {
+  if (end === 'none_linked' && !failureIsReadTwice) return { ...FAILURE, linked: 'none', readAgainAt: JUST_NOW };
+  return end && END[end];
+}
+
+function lookupOf({ lookup }: AttemptState): Attempt['lookup'] {
   switch (lookup) {
     case 'none':
       return null;
@@ -97,10 +109,6 @@ function lookupOf(rules: Rules, { lookup }: AttemptState): Attempt['lookup'] {
       return { result: 'pending', begunAt: JUST_NOW };
     case 'old_pending':
       return { result: 'pending', begunAt: LONG_AGO - seconds(1000) };
-    case 'first':
-      return { result: 'terminal', begunAt: NOW - seconds(101) };
-    case 'later':
-      return { result: rules.failureIsReadTwice ? 'unavailable' : 'terminal', begunAt: JUST_NOW };
   }
 }
 

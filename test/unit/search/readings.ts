@@ -36,8 +36,8 @@ export type Reading = 'absent' | 'unavailable' | Exclude<ConduitState, 'none'>;
 
 /** `storeLookup`: the newest result is kept as it is, the strongest reading only rises. */
 export function lookedUp(rules: Rules, a: AttemptState, reading: Reading): AttemptState {
-  const isSecond = a.end === 'none_linked';
-  const told = (lookup: AttemptState['lookup']) => (isSecond ? 'later' : lookup);
+  // Of an order that has ended no rule asks what the newest look-up said.
+  const told = (lookup: AttemptState['lookup']) => (a.end === null ? lookup : 'none');
   switch (reading) {
     case 'unavailable':
       return { ...a, lookup: told('none') };
@@ -49,7 +49,7 @@ export function lookedUp(rules: Rules, a: AttemptState, reading: Reading): Attem
       return { ...raised(withOrder(rules, a), 'claimed'), lookup: told('none') };
     case 'failed_quietly': {
       const end = a.end === null ? 'none_linked' : 'partial';
-      return { ...raised(withOrder(rules, a), 'terminal'), end, lookup: end === 'partial' ? 'none' : 'first' };
+      return { ...raised(withOrder(rules, a), 'terminal'), end, lookup: 'none' };
     }
     default:
       return { ...raised(withOrder(rules, a), 'terminal'), end: reading, lookup: 'none' };

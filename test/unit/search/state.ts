@@ -55,10 +55,9 @@ export type EndState = ConduitState | 'none_linked' | 'partial';
 
 /**
  * The newest look-up as far as the rules heed it. `absent`: begun long enough after the last send. `pending`: begun after every
- * send; `old_pending`: a send left since. `first`: the reading that first showed the failure. `later`: begun late enough after
- * that, but it told nothing.
+ * send; `old_pending`: a send left since.
  */
-export type LookupState = 'none' | 'absent' | 'pending' | 'old_pending' | 'first' | 'later';
+export type LookupState = 'none' | 'absent' | 'pending' | 'old_pending';
 
 /** One attempt: our row, its sends, and Conduit's order of its reference with the messages between. */
 export interface AttemptState {

@@ -128,7 +128,15 @@ const end: fc.Arbitrary<End> = weighted<End>(
           'provider_rejected',
           'internal_error',
         ),
-        fc.constantFrom('none', 'no_effect', 'completed', 'appears', 'open_then_completed', 'open_then_failed'),
+        fc.constantFrom(
+          'none',
+          'no_effect',
+          'completed',
+          'appears',
+          'another_appears',
+          'open_then_completed',
+          'open_then_failed',
+        ),
       )
       .map(([code, linked]): End => ({ kind: 'failed', code, linked })),
   ],

@@ -76,8 +76,15 @@ export type End =
   | {
       readonly kind: 'failed';
       readonly code: string;
-      /** `appears`: none at first, and one that completed is seen some seconds later. */
-      readonly linked: 'none' | 'no_effect' | 'completed' | 'appears' | 'open_then_completed' | 'open_then_failed';
+      /** `appears`: none at first, and one that completed is seen some seconds later; `another_appears`: beside one that failed. */
+      readonly linked:
+        | 'none'
+        | 'no_effect'
+        | 'completed'
+        | 'appears'
+        | 'another_appears'
+        | 'open_then_completed'
+        | 'open_then_failed';
     };
 
 /** Between two steps of an activity: before it begins, before its record, its permit and bytes, its reply and the row. */

@@ -8,8 +8,8 @@ import { DEADLINE_MS } from './network.ts';
 import { type Reading, storeLookup } from './readings.ts';
 import { setPause } from './records.ts';
 import { pass, type Steps } from './steps.ts';
-import type { AttemptRow } from './tables.ts';
-import { DESTINATION_ACCOUNT, linkedAt, PAIR, SOURCE_ACCOUNT, shownAt } from './their-orders.ts';
+import { type AttemptRow, isMoneyMoving } from './tables.ts';
+import { DESTINATION_ACCOUNT, effectOf, linkedAt, PAIR, SOURCE_ACCOUNT, shownAt } from './their-orders.ts';
 import type { World } from './world.ts';
 
 export const BOUNDS = { jumpFactor: '1.2', absurdFactor: '10' };
@@ -40,7 +40,7 @@ export function* lookUp(world: World, seen: Seen): Steps<ErrandResult> {
   const last = attempt.sends.at(-1);
   const dueAt = lookupDueAt(last?.permittedAt ?? attempt.createdAt, begunAt, timing);
   const reading = found.kind === 'found' ? found.reading : null;
-  const isToReadAgain = reading?.linked === 'none';
+  const isToReadAgain = reading?.linked?.effect === 'none' || reading?.linked?.effect === 'no_effect';
   const nextLookupAt =
     found.kind === 'limited' ? begunAt + found.retryAfterMs : isToReadAgain ? begunAt + 30 * timing.secondMs : dueAt;
   const result = resultOf(found);
@@ -80,8 +80,9 @@ export function* find(world: World, attempt: AttemptRow): Steps<Found> {
     attempt.conduitOrderId === null ? reference === attempt.reference : id === attempt.conduitOrderId,
   );
   const lagMs = fault?.kind === 'lag' ? fault.ms : 0;
-  const isFailure = theirs.some(({ end }) => end?.kind === 'failed' && end.linked === 'appears');
-  const at = conduit.clock - (isFailure ? Math.min(lagMs, FAILURE_LAG_MS) : lagMs);
+  // Of what is not known yet: what was shown once is read by its id.
+  const isToAppear = theirs.some(({ end }) => end?.kind === 'failed' && end.linked.endsWith('appears'));
+  const at = conduit.clock - (isToAppear && !isMoneyMoving(attempt) ? Math.min(lagMs, FAILURE_LAG_MS) : lagMs);
   const shown = theirs.flatMap((order) => shownAt(order, at) ?? []);
   yield latencyMs;
   const [first, second] = shown;
@@ -92,8 +93,11 @@ export function* find(world: World, attempt: AttemptRow): Steps<Found> {
   }
   const entry = theirs.find(({ id }) => id === first.id);
   const isFailed = first.status === 'failed' && entry !== undefined;
-  const truth = isFailed ? linkedAt(entry, at) : null;
-  // One that cannot be read may still be under way; where there is none to be read nothing fails.
-  const linked = fault?.kind === 'linked_unreadable' && truth !== null && truth !== 'none' ? 'open' : truth;
-  return { kind: 'found', reading: readingOf(attempt, first, linked) };
+  if (!isFailed) return { kind: 'found', reading: readingOf(attempt, first, null) };
+  const transactionIds = [...new Set([...attempt.linkedTransactionIds, ...first.linkedTransactionIds])];
+  // A list may lag; a transaction is read by its id, and where there is none to be read nothing fails. One that cannot be read may still
+  // be under way.
+  const truth = effectOf(linkedAt(entry, conduit.clock), transactionIds);
+  const effect = fault?.kind === 'linked_unreadable' && transactionIds.length > 0 ? 'open' : truth;
+  return { kind: 'found', reading: readingOf(attempt, first, { effect, transactionIds }) };
 }

@@ -70,6 +70,7 @@ export function prepareAttempt(world: World, seen: Seen, option: QuoteOption, qu
     orphanUntil: null,
     orphanClosedAt: null,
     hasAlarmed: false,
+    linkedTransactionIds: [],
   });
   keep(world, look);
   moveOrder(world, 'watching', fact, { reason: null, providerCode: null });

@@ -1,4 +1,5 @@
 import { isUnresolved, sendsOf } from '../../../src/domain/attempt.ts';
+import { isReadTwice } from '../../../src/domain/failure.ts';
 import type { Instant } from '../../../src/domain/order.ts';
 import { observedOf, type ProviderOrder } from '../../../src/domain/provider-order.ts';
 import { ORPHANS_EVERY_MS, orphanLookupDueAt } from '../../../src/domain/timing.ts';
@@ -63,7 +64,7 @@ function isMoneyMoving(found: Found): boolean {
   if (found.kind === 'ambiguous') return found.orders.some(isExecuted);
   if (found.kind !== 'found') return false;
   const { order, linked } = found.reading;
-  return isExecuted(order) || (order.status === 'failed' && linked === 'completed');
+  return isExecuted(order) || linked?.effect === 'completed';
 }
 
 function isExecuted({ isClaimed, status }: ProviderOrder): boolean {
@@ -73,7 +74,8 @@ function isExecuted({ isClaimed, status }: ProviderOrder): boolean {
 function* conclude(world: World, attempt: AttemptRow, found: Found, begunAt: Instant): Steps<void> {
   switch (found.kind) {
     case 'absent':
-      if (begunAt >= (attempt.orphanUntil ?? 0)) close(world, attempt);
+      if (begunAt >= (attempt.orphanUntil ?? 0) && (mayBeAbsent(world, attempt) || hasEndedForGood(world, attempt)))
+        close(world, attempt);
       return;
     case 'ambiguous':
       for (const twin of found.orders)
@@ -81,14 +83,24 @@ function* conclude(world: World, attempt: AttemptRow, found: Found, begunAt: Ins
       if (found.orders.every(({ status }) => status !== 'pending')) close(world, attempt);
       return;
     case 'found': {
-      const { order, linked } = found.reading;
+      const { order } = found.reading;
       if (observedOf(order) === 'pending') yield* cancelAgain(world, attempt, order.id, false);
-      else if (order.status !== 'pending' && !(order.status === 'failed' && linked === 'open')) close(world, attempt);
+      else if (hasEndedForGood(world, attempt)) close(world, attempt);
       return;
     }
     default:
       return;
   }
+}
+
+function mayBeAbsent({ now, timing }: World, { observed, lockExpiresAt }: AttemptRow): boolean {
+  if (observed === null || observed === 'absent') return true;
+  return observed === 'pending' && now >= (lockExpiresAt ?? Number.POSITIVE_INFINITY) + 120 * timing.secondMs;
+}
+
+function hasEndedForGood({ timing }: World, { end }: AttemptRow): boolean {
+  if (end?.kind !== 'failed') return end !== null;
+  return end.linked === 'completed' || isReadTwice(end, timing);
 }
 
 function close(world: World, attempt: AttemptRow): void {

@@ -13,11 +13,13 @@ export function situationOf(world: World, hints: Hints): Situation {
   const { tables, now } = world;
   const { order } = tables;
   const attempt = liveAttempt(tables);
+  const isMoving = isMovingElsewhere(tables, attempt?.number ?? null);
   const isCrossed = hints.isFirst && hasCrossed(order.direction, order, world.referenceRate());
   return {
     order,
     attempt,
-    isPaused: isPaused(tables) || isMovingElsewhere(tables, attempt?.number ?? null),
+    isPaused: isPaused(tables) || isMoving,
+    isMovingElsewhere: isMoving,
     areAccountsActive: tables.areAccountsActive,
     gateClosedUntil: tables.gateClosedUntil > now ? tables.gateClosedUntil : null,
     isLookWanted: hints.isLookWanted || isCrossed,
@@ -62,7 +64,7 @@ function misledAttempt({ rules, now }: World, attempt: Attempt): Attempt {
     };
   }
   if (!rules.failureIsReadTwice && told.end?.kind === 'failed')
-    told = { ...told, lookup: { result: 'terminal', begunAt: now + 30_000 } };
+    told = { ...told, end: { ...told.end, readAgainAt: now + 30_000 } };
   if (!rules.lockIsVerified) told = { ...told, lockFault: null, locked: told.locked ?? told.quoted };
   return told;
 }

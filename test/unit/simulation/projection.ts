@@ -1,4 +1,5 @@
 import { isUnresolved, type Send, sendsOf } from '../../../src/domain/attempt.ts';
+import { isReadTwice } from '../../../src/domain/failure.ts';
 import type { Instant } from '../../../src/domain/order.ts';
 import { failedWithoutEffect } from '../../../src/domain/replies.ts';
 import { isAbsent, isKeyYoung, type Timing } from '../../../src/domain/timing.ts';
@@ -74,13 +75,12 @@ function sendState(send: Send): SendState {
 }
 
 /** `failed` stands for a failure that proves no effect; `none_linked` for one that does not yet. */
-function endState({ end, lookup }: AttemptRow, timing: Timing): EndState | null {
+function endState({ end }: AttemptRow, timing: Timing): EndState | null {
   if (end === null || end.kind === 'succeeded') return end && 'succeeded';
   if (end.kind === 'cancelled') return 'cancelled';
   if (end.linked === 'completed') return 'partial';
   if (!failedWithoutEffect(end.code)) return 'failed_otherwise';
-  const isReadAgain = lookup?.result === 'terminal' && lookup.begunAt >= end.firstReadAt + 30 * timing.secondMs;
-  return end.linked === 'no_effect' || (end.linked === 'none' && isReadAgain) ? 'failed' : 'none_linked';
+  return end.linked !== 'open' && isReadTwice(end, timing) ? 'failed' : 'none_linked';
 }
 
 function lookupState(a: AttemptRow, timing: Timing): LookupState {

@@ -1,9 +1,10 @@
-import type { LinkedEffect, LookupResult, Observed, ProviderEnd } from '../../../src/domain/attempt.ts';
+import type { LinkedEffect, LookupResult, Observed } from '../../../src/domain/attempt.ts';
+import { failureAfter } from '../../../src/domain/failure.ts';
 import type { Instant } from '../../../src/domain/order.ts';
 import { type Lock, observedOf, type ProviderOrder } from '../../../src/domain/provider-order.ts';
 import type { SendOutcome } from '../../../src/domain/replies.ts';
 import { setPause } from './records.ts';
-import type { AttemptRow, SendRow } from './tables.ts';
+import { type AttemptRow, isMoneyMoving, type SendRow } from './tables.ts';
 import type { World } from './world.ts';
 
 /** What `src/db` keeps of replies and look-ups. None of it changes a version. */
@@ -11,7 +12,7 @@ import type { World } from './world.ts';
 export interface Reading {
   readonly order: ProviderOrder;
   readonly lock: Lock;
-  readonly linked: LinkedEffect | null;
+  readonly linked: { readonly effect: LinkedEffect; readonly transactionIds: readonly string[] } | null;
 }
 
 export interface SendResult {
@@ -45,7 +46,8 @@ export function storeSendReply(
     return;
   }
   if (attempt.closedBy === 'reading') return;
-  if (send.operation === 'create' && reading) storeFirstReading(world, attempt, reading);
+  if (send.operation === 'create' && reading && !isDoubtful(attempt, reading))
+    storeReading(world, attempt, reading, now);
   if (send.operation === 'execute') raiseObserved(world, attempt, 'claimed');
   if (attempt.closedBy !== 'fence' || send.operation === 'cancel') return;
   if (!rules.closedStaysClosed) {
@@ -60,6 +62,35 @@ export function storeSendReply(
   if (send.operation === 'execute') setPause(world, 'all', false);
 }
 
+/** `storeReading`. */
+function storeReading(world: World, attempt: AttemptRow, reading: Reading, begunAt: Instant): void {
+  const { order, linked } = reading;
+  storeCreated(world, attempt, reading);
+  const known = {
+    end: attempt.end,
+    transactionIds: attempt.linkedTransactionIds,
+    readAt: attempt.lookup?.begunAt ?? null,
+  };
+  attempt.linkedTransactionIds = [...new Set([...known.transactionIds, ...order.linkedTransactionIds])];
+  if (order.status === 'failed' && linked === null) return;
+  raiseObserved(world, attempt, observedOf(order));
+  if (order.status === 'succeeded') attempt.end = { kind: 'succeeded' };
+  if (order.status === 'cancelled') attempt.end = { kind: 'cancelled', reason: order.cancellationReason };
+  if (order.status !== 'failed' || linked === null) return;
+  const end = known.end?.kind === 'failed' ? known.end : null;
+  attempt.end = failureAfter(
+    { ...known, end },
+    { code: order.failureCode, linked: linked.effect, transactionIds: linked.transactionIds, begunAt },
+    world.now,
+  );
+}
+
+/** `doubtAbout`. */
+function isDoubtful({ conduitOrderId, end }: AttemptRow, { order }: Reading): boolean {
+  if (conduitOrderId !== null && conduitOrderId !== order.id) return true;
+  return end !== null && order.status !== 'pending' && order.status !== end.kind;
+}
+
 /** `storeCreated`: the first order read stays, and an order is a stronger reading than "absent". */
 function storeCreated({ rules }: World, attempt: AttemptRow, { order, lock }: Reading): void {
   if (attempt.conduitOrderId !== null) return;
@@ -69,14 +100,6 @@ function storeCreated({ rules }: World, attempt: AttemptRow, { order, lock }: Re
   attempt.lockExpiresAt = lock.expiresAt;
   if (attempt.observed === null || (attempt.observed === 'absent' && rules.replyOutranksAbsent))
     attempt.observed = 'pending';
-}
-
-function storeFirstReading(world: World, attempt: AttemptRow, reading: Reading): void {
-  storeCreated(world, attempt, reading);
-  // A failure proves nothing until its linked transactions are read: that is for a look-up.
-  if (reading.order.status === 'failed') return;
-  raiseObserved(world, attempt, observedOf(reading.order));
-  if (reading.order.status !== 'pending') storeEnd(world, attempt, reading);
 }
 
 function raiseObserved({ rules, laws }: World, attempt: AttemptRow, to: Observed): void {
@@ -98,15 +121,26 @@ export function storeLookup(
   attempt: AttemptRow,
   { result, begunAt, reading, nextLookupAt }: Lookup,
 ): void {
-  attempt.lookup = { result, begunAt };
-  attempt.nextLookupAt = nextLookupAt;
   world.note(() => `look-up of attempt ${attempt.number}: ${result}${reading ? ` ${reading.order.status}` : ''}`);
+  const wasMoving = isMoneyMoving(attempt);
+  const isSeenDoubtful = attempt.lookup?.result === 'ambiguous';
+  const isDoubt = reading !== null && isDoubtful(attempt, reading);
+  if (reading && !isDoubt) {
+    if (isNews(attempt, observedOf(reading.order))) world.counts.adopted += 1;
+    storeReading(world, attempt, reading, begunAt);
+  }
   if (result === 'absent') raiseObserved(world, attempt, 'absent');
-  if (!reading || (attempt.conduitOrderId !== null && attempt.conduitOrderId !== reading.order.id)) return;
-  if (isNews(attempt, observedOf(reading.order))) world.counts.adopted += 1;
-  storeCreated(world, attempt, reading);
-  raiseObserved(world, attempt, observedOf(reading.order));
-  if (reading.order.status !== 'pending') storeEnd(world, attempt, reading);
+  if (attempt.lookup === null || begunAt >= attempt.lookup.begunAt) {
+    attempt.lookup = { result: isDoubt ? 'ambiguous' : result, begunAt };
+    attempt.nextLookupAt = nextLookupAt;
+  }
+  if (isDoubt && !isSeenDoubtful) setPause(world, 'all', false);
+  if (attempt.closedBy === null || attempt.status === 'succeeded' || wasMoving || !isMoneyMoving(attempt)) return;
+  // `followIfMoving`
+  if (attempt.orphanUntil === null || attempt.orphanClosedAt !== null) attempt.nextLookupAt = world.now;
+  attempt.orphanUntil ??= world.now;
+  attempt.orphanClosedAt = null;
+  world.followOrphans();
 }
 
 /** Whether a look-up tells what no reply had told: that there is an order, or that it was claimed. */
@@ -114,33 +148,4 @@ function isNews({ conduitOrderId, observed, sends }: AttemptRow, shown: Observed
   if (conduitOrderId === null) return true;
   const isAccepted = sends.some(({ operation, outcome }) => operation === 'execute' && outcome === 'accepted');
   return shown === 'claimed' && observed !== 'claimed' && observed !== 'terminal' && !isAccepted;
-}
-
-/** `storeEnd`: the first end read is the end; only its linked transactions may still become clear. */
-function storeEnd({ now }: World, attempt: AttemptRow, { order, linked }: Reading): void {
-  const { end } = attempt;
-  if (order.status === 'pending' || (end !== null && end.kind !== order.status)) return;
-  attempt.end = endOf(order, linked, end, now);
-}
-
-function endOf(
-  order: ProviderOrder,
-  linked: LinkedEffect | null,
-  before: ProviderEnd | null,
-  now: Instant,
-): ProviderEnd {
-  if (order.status === 'succeeded') return { kind: 'succeeded' };
-  if (order.status === 'cancelled') return { kind: 'cancelled', reason: order.cancellationReason };
-  const earlier = before?.kind === 'failed' ? before : null;
-  return {
-    kind: 'failed',
-    code: order.failureCode,
-    linked: strongerOf(earlier?.linked ?? null, linked ?? 'open'),
-    firstReadAt: earlier?.firstReadAt ?? now,
-  };
-}
-
-/** Money that was seen to have moved has moved; "none" after "open" is a read that lags. */
-function strongerOf(before: LinkedEffect | null, now: LinkedEffect): LinkedEffect {
-  return before === 'completed' || (before === 'open' && now === 'none') ? before : now;
 }

@@ -168,6 +168,14 @@ export const KEPT: readonly Kept[] = [
     ],
   },
   {
+    without: 'a failure without linked transactions is believed at the first reading',
+    terms: { conduit: { settleMs: 1_000 } },
+    commands: [
+      { deed: { kind: 'ends', end: { kind: 'failed', code: 'cancelled', linked: 'another_appears' }, isNow: false } },
+      { when: { kind: 'after', ms: 30_000 }, deed: { kind: 'price', offset: 1_000 } },
+    ],
+  },
+  {
     without: 'neither versions are compared nor a live attempt asked for',
     terms: { rateOffset: 1_000 },
     commands: [{ deed: { kind: 'run_ends', newAfterMs: 0 } }],

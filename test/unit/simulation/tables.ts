@@ -18,6 +18,7 @@ export interface AttemptRow extends Mutable<Omit<Attempt, 'sends'>> {
   readonly optionId: string;
   readonly allInRate: string;
   readonly createdAt: Instant;
+  linkedTransactionIds: readonly string[];
   closedBy: 'fence' | 'reading' | null;
   orphanUntil: Instant | null;
   orphanClosedAt: Instant | null;
@@ -63,11 +64,10 @@ export function isPaused(tables: Tables): boolean {
 
 /** Whether money was seen to move under another attempt than `number`. */
 export function isMovingElsewhere({ attempts }: Tables, number: number | null): boolean {
-  return attempts.some(
-    (attempt) =>
-      attempt.number !== number &&
-      (attempt.observed === 'claimed' ||
-        attempt.end?.kind === 'succeeded' ||
-        (attempt.end?.kind === 'failed' && (attempt.end.linked === 'open' || attempt.end.linked === 'completed'))),
-  );
+  return attempts.some((attempt) => attempt.number !== number && isMoneyMoving(attempt));
+}
+
+export function isMoneyMoving({ observed, end }: Pick<AttemptRow, 'observed' | 'end'>): boolean {
+  if (observed === 'claimed' || end?.kind === 'succeeded') return true;
+  return end?.kind === 'failed' && (end.linked === 'open' || end.linked === 'completed');
 }

@@ -63,31 +63,41 @@ export function isClaimed(order: TheirOrder): boolean {
   return status === 'pending' && claimed;
 }
 
-/** What the linked transactions of a failed order say at a moment. */
-export function linkedAt(order: TheirOrder, at: Instant): LinkedEffect {
-  const { end, endedAt } = order;
-  if (end?.kind !== 'failed' || endedAt === null) return 'none';
+/** The transactions that are linked to a failed order at a moment, and what each says of money. */
+export function linkedAt({ end, endedAt }: TheirOrder, at: Instant): ReadonlyMap<string, LinkedEffect> {
+  if (end?.kind !== 'failed' || endedAt === null || end.linked === 'none') return new Map();
+  const hasAppeared = at >= endedAt + APPEARS_AFTER_MS;
+  const isOver = at >= endedAt + OPEN_FOR_MS;
   switch (end.linked) {
     case 'appears':
-      return at >= endedAt + APPEARS_AFTER_MS ? 'completed' : 'none';
+      return new Map(hasAppeared ? [['txn_1', 'completed']] : []);
+    case 'another_appears':
+      return new Map([['txn_1', 'no_effect'], ...(hasAppeared ? ([['txn_2', 'completed']] as const) : [])]);
     case 'open_then_completed':
-      return at >= endedAt + OPEN_FOR_MS ? 'completed' : 'open';
+      return new Map([['txn_1', isOver ? 'completed' : 'open']]);
     case 'open_then_failed':
-      return at >= endedAt + OPEN_FOR_MS ? 'no_effect' : 'open';
+      return new Map([['txn_1', isOver ? 'no_effect' : 'open']]);
     default:
-      return end.linked;
+      return new Map([['txn_1', end.linked]]);
   }
 }
 
-/** A failure without linked transactions is no end before it was read a second time, this long after the first. */
+/** What these of them say together. */
+export function effectOf(transactions: ReadonlyMap<string, LinkedEffect>, ids: readonly string[]): LinkedEffect {
+  const effects = ids.map((id) => transactions.get(id));
+  if (effects.length === 0) return 'none';
+  return effects.includes('completed') ? 'completed' : effects.includes('open') ? 'open' : 'no_effect';
+}
+
+/** That a failure had no effect counts only when it was read a second time, this long after the first. */
 const READ_AGAIN_MS = 30_000;
 
 /** From when on the end can be read whole, linked transactions and all; null while there is none. */
 export function readableFrom({ end, endedAt }: TheirOrder): Instant | null {
   if (endedAt === null || end?.kind !== 'failed') return endedAt;
   const isOpenFirst = end.linked === 'open_then_completed' || end.linked === 'open_then_failed';
-  const isReadTwice = end.linked === 'none' || end.linked === 'appears';
-  return endedAt + (isOpenFirst ? OPEN_FOR_MS : isReadTwice ? READ_AGAIN_MS : 0);
+  const isReadTwice = end.linked !== 'completed' && end.linked !== 'open_then_completed';
+  return endedAt + (isOpenFirst ? OPEN_FOR_MS : 0) + (isReadTwice ? READ_AGAIN_MS : 0);
 }
 
 /** Whether money moves, or has moved, or is bound to. */
@@ -97,8 +107,8 @@ export function movesMoney(order: TheirOrder, at: Instant): boolean {
   if (status !== 'failed') return status === 'succeeded';
   if (order.end?.kind !== 'failed') return false;
   const { linked } = order.end;
-  if (linked === 'open_then_failed') return linkedAt(order, at) === 'open';
-  return linked === 'completed' || linked === 'appears' || linked === 'open_then_completed';
+  if (linked === 'open_then_failed') return at < (order.endedAt ?? at) + OPEN_FOR_MS;
+  return linked !== 'none' && linked !== 'no_effect';
 }
 
 /** An order as a body of that moment shows it, or null before it existed. */
@@ -123,6 +133,6 @@ export function shownAt(order: TheirOrder, at: Instant): ProviderOrder | null {
     lockExpiresAt: order.lockExpiresAt,
     failureCode: shown.failureCode,
     cancellationReason: shown.cancellationReason,
-    linkedTransactionIds: [],
+    linkedTransactionIds: shown.status === 'failed' ? [...linkedAt(order, at).keys()] : [],
   };
 }
