@@ -38,9 +38,8 @@ export const LOG_EVENTS = [
   'page',
 ] as const;
 
-/** An error as it is logged: without what PostgreSQL says of a row that it refuses, which is the row itself, accounts and all. */
-export function loggedError(error: Error) {
-  const { detail: _detail, where: _where, ...rest } = pino.stdSerializers.err(error);
+/** An error as it is to be logged: without what PostgreSQL says of a row that it refuses, which is the row itself, accounts and all. */
+export function withoutRow({ detail: _detail, where: _where, ...rest }: Readonly<Record<string, unknown>>) {
   return rest;
 }
 
@@ -51,7 +50,7 @@ export function createLogger(service: string, level: string): Logger {
     base: { service },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
-    serializers: { err: loggedError },
+    serializers: { err: (error: Error) => withoutRow({ ...pino.stdSerializers.err(error) }) },
     // Nothing that carries a secret should ever be logged; what slips into a field of these names is cut out.
     redact: {
       paths: ['*.authorization', '*.apiKey', '*.secret', '*.password', 'authorization', 'apiKey', 'secret'],

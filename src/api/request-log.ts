@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Request, RequestHandler, Response } from 'express';
 import { pinoHttp } from 'pino-http';
-import type { Logger } from '../logger.ts';
+import { type Logger, withoutRow } from '../logger.ts';
 import type { Metrics } from '../metrics.ts';
 
 const REQUEST_ID = /^[A-Za-z0-9_.:-]{1,64}$/;
@@ -29,7 +29,8 @@ export function requestLog(log: Logger, metrics: Metrics): RequestHandler[] {
     customErrorMessage: (req, res) => `${req.method} answered ${res.statusCode}`,
     customSuccessObject: (req, res, value: object) => ({ ...value, ...servedFields(req, res) }),
     customErrorObject: (req, res, _error, value: object) => ({ ...value, ...servedFields(req, res) }),
-    serializers: { req: () => undefined, res: () => undefined },
+    // It puts its own in the place of the logger's, and gives ours what that has made of an error.
+    serializers: { req: () => undefined, res: () => undefined, err: withoutRow },
   });
   return [line, measure(metrics)];
 }
