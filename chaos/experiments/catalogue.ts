@@ -32,10 +32,11 @@ const FAULT_EXPERIMENTS: readonly Experiment[] = [
   ...LIMIT_EXPERIMENTS,
 ].toSorted((a, b) => a.id.localeCompare(b.id));
 
-/** What the mix draws from: F01 to F38, F46 and F47, but for those that are what the market does, which in the mix is its own. */
+/** The mix draws from F01 to F38 and these, but for those that are what the market does, which in the mix is its own. */
+const ALSO_IN_MIX = ['F41', 'F42', 'F46', 'F47'];
 const OF_THE_MARKET = ['F27', 'F31', 'F34'];
 const IN_MIX = FAULT_EXPERIMENTS.filter(
-  ({ id }) => (id <= 'F38' || id === 'F46' || id === 'F47') && !OF_THE_MARKET.includes(id),
+  ({ id }) => (id <= 'F38' || ALSO_IN_MIX.includes(id)) && !OF_THE_MARKET.includes(id),
 );
 const MIX_MINUTES = 3;
 
