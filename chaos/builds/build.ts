@@ -20,6 +20,7 @@ export const BUILD_NAMES = [
   'order-of-anybody',
   'talkative-log',
   'stray-statements',
+  'failure-read-once',
 ] as const;
 export type BuildName = (typeof BUILD_NAMES)[number];
 

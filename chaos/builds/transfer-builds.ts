@@ -76,6 +76,19 @@ export const TRANSFER_BUILDS = {
       },
     ],
   },
+  'failure-read-once': {
+    broken: 'a failure whose transactions show no effect is believed at its first reading',
+    harms: ['I1', 'I7'],
+    caughtBy: 'B14',
+    mutations: [
+      { file: 'src/domain/conclude.ts', text: 'if (!isReadTwice(end, timing)) {', by: 'if (end === null) {' },
+      {
+        file: 'src/db/proofs.ts',
+        text: `and (\${isOvertaken} or end_read_again_at`,
+        by: `and (\${isOvertaken} or true or end_read_again_at`,
+      },
+    ],
+  },
   'cancel-ignores-executing': {
     broken: 'a cancel is confirmed although the order is executing; the trigger that forbids the edge is gone too',
     harms: ['I5', 'I8', 'I1'],

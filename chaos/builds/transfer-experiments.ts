@@ -97,6 +97,23 @@ export const TRANSFER_EXPERIMENTS: readonly Experiment[] = [
     },
   },
   {
+    id: 'B14',
+    title: 'executions fail, and a transaction of them that went through is shown a moment later',
+    atRisk: ['I1'],
+    ...ALONE,
+    async run(stage) {
+      const orders = await placeWaiting(stage, 6, 45_000);
+      await untilPast(stage, orders, ['accepted']);
+      const appears = { status: 'completed', afterMs: 1_000 } as const;
+      const failure = { code: 'provider_unavailable', transactions: [], appears };
+      await arm(stage, orders, (reference) => [{ match: execute(reference), action: { settlement: { failure } } }]);
+      await stage.market.cross();
+      await untilPast(stage, orders, ['watching']);
+      // Long enough for whoever believes it to begin again: the back-off of an attempt, a tick, a look and two requests.
+      await stage.sleep(14_000);
+    },
+  },
+  {
     id: 'B04',
     title: 'customers cancel while their orders execute',
     atRisk: ['I5'],

@@ -44,7 +44,16 @@ export const ANSWER_EXPERIMENTS: readonly Experiment[] = [
     async run(stage) {
       const failing = (code: string, ...transactions: ('completed' | 'failed' | 'processing' | 'cancelled')[]) =>
         ({ settlement: { failure: { code, transactions } } }) satisfies Action;
+      /** One more transaction is shown a moment later, well before it is read again. */
+      const later = (...transactions: 'failed'[]) =>
+        ({
+          settlement: {
+            failure: { code: 'provider_unavailable', transactions, appears: { status: 'completed', afterMs: 1_000 } },
+          },
+        }) satisfies Action;
       const ways = [
+        often('orders.execute', 0.1, later()),
+        often('orders.execute', 0.1, later('failed')),
         often('orders.execute', 0.12, failing('provider_unavailable', 'completed')),
         often('orders.execute', 0.12, failing('provider_unavailable', 'failed')),
         often('orders.execute', 0.12, failing('insufficient_funds')),

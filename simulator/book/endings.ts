@@ -77,6 +77,16 @@ export function createEndings({ book, clock, knobs, accounts, transitions }: End
     if (!failure.transactions.includes('completed')) accounts.move(order.source.id, order.totalDebit, 1);
     const failed: Order = { ...order, status: 'failed', failureCode: failure.code, failureMessage: failure.message };
     transitions.order('order.failed', failed, 'provider');
+    const { appears } = failure;
+    if (appears) clock.at(clock.nowMs() + appears.afterMs, () => appear(order.id, appears.status, failure.code));
+  }
+
+  function appear(orderId: string, status: TransactionStatus, code: string): void {
+    const failed = book.orders.get(orderId)?.order;
+    if (!failed) return;
+    const id = openTransaction(failed).linkedTransactionIds.at(-1);
+    if (id !== undefined) setTransaction(id, status, code);
+    if (status === 'completed') accounts.move(failed.source.id, failed.totalDebit, -1);
   }
 
   return { openTransaction, setTransaction, succeed, fail };

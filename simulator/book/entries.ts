@@ -65,8 +65,16 @@ export type Transaction = {
   failureMessage?: string;
 };
 
-/** How a failure is to look: the order's code and text, and the states its linked transactions end in (none: []). */
-export type Failure = { code: string; message: string; transactions: TransactionStatus[] };
+/**
+ * How a failure is to look: the order's code and text, and the states its linked transactions end in (none: []). `appears`: one more
+ * that is linked only so long after the failure, and what it is then.
+ */
+export type Failure = {
+  code: string;
+  message: string;
+  transactions: TransactionStatus[];
+  appears?: { status: TransactionStatus; afterMs: number } | undefined;
+};
 /** What is to become of an order once it is claimed; times in milliseconds of the simulator's clock. */
 export type Settlement = { held: boolean; failure?: Failure; transactionAtMs?: number; endsAtMs?: number };
 

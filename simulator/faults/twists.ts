@@ -1,14 +1,15 @@
 import { z } from 'zod';
 import type { BadRate } from './bad-rates.ts';
 
+const TransactionStatus = z.enum(['pending', 'processing', 'completed', 'failed', 'cancelled']);
+
 export const FailureSpec = z.strictObject({
   code: z.string().default('provider_unavailable'),
   message: z.string().max(500).default('The simulator was told to let this order fail.'),
   /** The states its linked transactions end in; [] for an order without any. */
-  transactions: z
-    .array(z.enum(['pending', 'processing', 'completed', 'failed', 'cancelled']))
-    .max(10)
-    .default(['failed']),
+  transactions: z.array(TransactionStatus).max(10).default(['failed']),
+  /** One more that is linked only so long after the failure, in real milliseconds. A restart forgets it. */
+  appears: z.strictObject({ status: TransactionStatus, afterMs: z.number().int().min(0) }).optional(),
 });
 
 const Milliseconds = z.number().int().min(0);

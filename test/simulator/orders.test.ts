@@ -192,6 +192,23 @@ test('an order can fail with its linked transactions in any states', async () =>
   expect(await untilStatus(api, bare.id, 'failed')).toMatchObject({ linkedTransactionIds: [] });
 });
 
+test('a transaction that went through can be linked to its order some time after that has failed', async () => {
+  const { api, control } = await start({ knobs: { settlementHeld: true } });
+  const { id } = (await api.create()).body;
+  await api.execute(id);
+  const failure = { code: 'provider_unavailable', transactions: ['failed'] as 'failed'[] };
+  await control.failOrder(id, { ...failure, appears: { status: 'completed', afterMs: 200 } });
+  const statuses = async () => {
+    const { linkedTransactionIds } = (await api.get(id)).body;
+    return Promise.all(
+      linkedTransactionIds.map(async (txn: string) => (await api.call('GET', `/transactions/${txn}`)).body.status),
+    );
+  };
+  expect(await statuses()).toEqual(['failed']);
+  await until(async () => (await statuses()).length === 2);
+  expect(await statuses()).toEqual(['failed', 'completed']);
+});
+
 test('an order can be held claimed, settled by hand, and cancelled as if by somebody else', async () => {
   const { api, control } = await start();
   const held = (await api.create()).body;

@@ -22,6 +22,7 @@ function judgeExecutions(order: OrderRow, facts: readonly Fact[]): Violation[] {
   const alive = new Set<string>();
   /** Failed orders of which a part went through are as alive as those that succeeded. */
   const moved = new Set<string>();
+  const hasFailed = new Set<string>();
   const asked = new Set<string>();
   const violations: Violation[] = [];
   let successes = 0;
@@ -29,13 +30,16 @@ function judgeExecutions(order: OrderRow, facts: readonly Fact[]): Violation[] {
     if (event === 'request.received' && operation === 'orders.execute') asked.add(conduitId);
     // A twin is a fault of the provider's. What it does by itself is not our doing, but it counts against what we start after it.
     const isOurs = twinOf === undefined || asked.has(conduitId);
-    if (event === 'order.claimed') {
+    // A part of one that had failed may be seen to have gone through only later: then it is as alive as it was.
+    const isLate = event === 'transaction.completed' && hasFailed.has(conduitId) && !alive.has(conduitId);
+    if (event === 'order.claimed' || isLate) {
       alive.add(conduitId);
       if (isOurs && alive.size > 1)
         violations.push(
           broken('I1', order.orderId, `${alive.size} executions at once since ${at}: ${[...alive].join(', ')}`),
         );
     }
+    if (event === 'order.failed') hasFailed.add(conduitId);
     if (event === 'transaction.completed') moved.add(conduitId);
     if ((event === 'order.failed' && !moved.has(conduitId)) || event === 'order.cancelled') alive.delete(conduitId);
     if (event === 'order.succeeded' && isOurs) successes += 1;

@@ -77,7 +77,7 @@ describe('the run of all builds', () => {
     expect(areAllCaught(verdicts)).toBe(true);
     expect(running.size).toBe(0);
     const page = caughtPage(verdicts, 'A run.');
-    expect(page).toContain('`chaos: 16 of 16 broken builds caught`');
+    expect(page).toContain('`chaos: 17 of 17 broken builds caught`');
     expect(page).toContain('| `fresh-key` | every request to Conduit carries a fresh random key');
   });
 

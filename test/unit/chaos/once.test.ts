@@ -73,6 +73,31 @@ const ONCE: readonly Case[] = [
     /^I1 executed: 2 executions at once since .*: ord_0, ord_1$/,
   ],
   [
+    'also when it is seen to only after the failure',
+    (folder) => {
+      const other = { ...heldBy(folder, 'order.claimed'), id: 'ord_0', status: 'failed' };
+      const base = { ...factOf(folder, 'order.claimed'), orderId: 'ord_0', order: other, twinOf: 'ord_1' };
+      folder.ledger.unshift(
+        { ...base, event: 'order.claimed' },
+        { ...base, event: 'order.failed' },
+        { ...base, event: 'transaction.completed' },
+      );
+    },
+    /^I1 executed: 2 executions at once since .*: ord_0, ord_1$/,
+  ],
+  [
+    'or when the next one is on its way already',
+    (folder) => {
+      const other = { ...heldBy(folder, 'order.claimed'), id: 'ord_0', status: 'failed' };
+      const base = { ...factOf(folder, 'order.claimed'), orderId: 'ord_0', order: other };
+      folder.ledger.unshift({ ...base, event: 'order.claimed' }, { ...base, event: 'order.failed' });
+      folder.ledger.push({ ...base, event: 'transaction.completed' });
+    },
+    /^I1 executed: 2 executions at once since .*: ord_1, ord_0$/,
+    /^I7 executed: attempt 1 holds ord_1, the provider ord_0$/,
+    /^I7 executed: a part of ord_0 went through, and it is executed$/,
+  ],
+  [
     'what failed without effect is not',
     (folder) => {
       const other = { ...heldBy(folder, 'order.claimed'), id: 'ord_0', status: 'failed' };
