@@ -7,6 +7,10 @@ comment on column transactions.linked_transaction_ids is 'Every transaction that
 comment on column transactions.end_first_read_at is 'Since when the end reads as it does. That a failure had no effect needs a second reading.';
 comment on column transactions.end_read_again_at is 'When the newest reading began that said the same as the first.';
 update transactions set linked_transaction_ids = array[conduit_transaction_id] where conduit_transaction_id is not null;
+-- What was read of closed attempts before, and nobody followed: their open orders end by the alarm for it.
+update transactions t set orphan_until = coalesce(t.orphan_until, app_now()), orphan_closed_at = null, next_lookup_at = app_now()
+from orders o where o.order_id = t.order_id and o.closed_at is null and t.closed_at is not null
+  and (t.observed = 'claimed' or t.end_kind = 'succeeded' or t.end_linked in ('open', 'completed'));
 
 -- What was read of the provider's order only becomes stronger: a later read may lag, and what it no longer shows has happened all the same.
 create function check_readings_rise() returns trigger language plpgsql as $$

@@ -7,6 +7,7 @@ import { type LoadedSituation, loadSituation } from '../db/situations.ts';
 import { decide } from '../domain/decide.ts';
 import type { Instant, Order } from '../domain/order.ts';
 import type { Action, RecordPlan, Situation } from '../domain/plan.ts';
+import { AUTO_EXECUTE_IGNORED } from '../domain/replies.ts';
 import type { Timing } from '../domain/timing.ts';
 import { type Bell, ringAlarms } from './bell.ts';
 import type { Activities, Hints, Step } from './interface.ts';
@@ -62,9 +63,10 @@ export function createAdvanceActivities({
       bell.alert('cancelled_by_provider', fields);
     if (record.kind === 'fence' && record.reason === 'account_changed') bell.alert('account_changed', fields);
     // A pause that heals by itself may be over, and set anew, before anybody sees that it is there.
-    if ('pause' in record && record.pause !== null) bell.alert('access_refused', fields);
+    if ('pause' in record && record.pause !== null && record.code !== AUTO_EXECUTE_IGNORED)
+      bell.alert('access_refused', fields);
     // What was told before we knew of the success could not be told apart from the way there.
-    if (record.kind === 'complete' && (await wasTakenBack(db, order.id)))
+    if (record.kind === 'complete' && (await wasTakenBack(db, order.id).catch(() => false)))
       bell.alert('transaction_after_success', fields);
     await ringAlarms(db, bell, { orderId: order.id });
   }
@@ -113,6 +115,7 @@ const WAITING_FOR = {
     `waits for an all-in rate ${order.direction} ${order.targetRate}; last look ${order.lastLookRate ?? 'none'}`,
   expiry: () => 'waits for its expiry; nothing can be sent in time any more',
   pause: () => 'waits for a pause to be lifted',
+  alarm: () => 'waits for the alarm to end it: money was seen to move under an attempt that is closed',
   gate: () => 'waits until the provider takes calls again',
   retry: () => 'waits to send again',
   look_up: () => 'waits for the next look-up at Conduit',

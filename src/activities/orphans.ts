@@ -34,11 +34,24 @@ const BATCH = 50;
 const PROBES = 5;
 const DAY_S = 86_400;
 
-function isMoneyMoving(found: Found): boolean {
+/** By this reading. */
+function showsMoney(found: Found): boolean {
   if (found.kind === 'ambiguous') return found.orders.some(({ order }) => isExecuted(order));
   if (found.kind !== 'found') return false;
   const { order, linked } = found.reading;
   return isExecuted(order) || linked?.effect === 'completed';
+}
+
+/**
+ * By what was read before, of which this reading may show less. Where a transaction is still open it may yet come to nothing; but no
+ * order waits for that beyond its expiry.
+ */
+function hasMoneyMoved(row: AttemptRow, found: Found, { expiresAt }: OrderRow, now: Instant): boolean {
+  if (row.endKind === 'succeeded' || row.endLinked === 'completed') return true;
+  const isOver =
+    found.kind === 'found' && found.reading.order.status !== 'pending' && found.reading.linked?.effect !== 'open';
+  if (isOver) return false;
+  return row.endKind === null ? row.observed === 'claimed' : row.endLinked === 'open' && now >= expiresAt;
 }
 
 function isExecuted({ isClaimed, status }: ProviderOrder): boolean {
@@ -77,7 +90,8 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'listDueOrphan
     const found = await findAtProvider(deps, order, attempt);
     if (found.kind === 'rate_limited') return said('gate_closed');
     // The alarm comes before the reading is kept: a crash between the two rings it again instead of never.
-    const isAnswered = !isMoneyMoving(found) || (await raiseAlarm(order, attempt));
+    const mustRing = showsMoney(found) || hasMoneyMoved(attempt, found, order, begunAt);
+    const isAnswered = !mustRing || (await raiseAlarm(order, attempt));
     await keep(attempt, found, begunAt);
     bell.log.info(
       { event: 'orphan_followed', order_id: order.id, attempt: attempt.attempt, status: found.kind },

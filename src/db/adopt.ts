@@ -110,13 +110,14 @@ async function insertAdopted(
     insert into transactions (order_id, attempt, status, reference, base_url, organisation, quote_id, quote_option_id, quote_rate,
       option_expires_at, quoted_debit, quoted_recipient, quoted_destination_fee, direction, target_rate, floor_rate, all_in_rate,
       conduit_order_id, conduit_transaction_id, locked_debit, locked_recipient, locked_destination_fee, locked_rate, lock_fault,
-      lock_expires_at, raw_response, observed, observed_begun_at, next_lookup_at, closed_by, closed_at, orphan_until)
+      lock_expires_at, raw_response, linked_transaction_ids, observed, observed_begun_at, next_lookup_at, closed_by, closed_at,
+      orphan_until)
     values (${order.id}, ${attempt}, ${isClosed ? 'cancelled' : 'prepared'}, ${attemptReference(order.id, attempt)},
       ${lost.baseUrl}, ${lost.organisation}, 'adopted', ${quoted.quoteOptionId}, ${lock.rate ?? order.quotedRate}, app_now(),
       ${quoted.debit}, ${quoted.recipient}, ${amounts?.destinationFee ?? '0'}, ${order.direction}, ${order.targetRate},
       ${order.floorRate}, ${quoted.allInRate}, ${theirs.id}, ${theirs.linkedTransactionIds[0] ?? null}, ${amounts?.debit ?? null},
       ${amounts?.recipient ?? null}, ${amounts?.destinationFee ?? null}, ${lock.rate}, ${lock.fault}, ${lock.expiresAt},
-      ${tx.json(lost.raw as never)}, ${wasClaimed ? 'claimed' : 'pending'}, app_now(), app_now(), ${isClosed ? 'fence' : null},
+      ${tx.json(lost.raw as never)}, ${theirs.linkedTransactionIds as string[]}, ${wasClaimed ? 'claimed' : 'pending'}, app_now(), app_now(), ${isClosed ? 'fence' : null},
       ${isClosed ? tx`app_now()` : null},
       ${isClosed ? tx`app_now() + ${timing.orphanWatchMs} * interval '1 millisecond'` : null})`;
 }

@@ -120,7 +120,9 @@ export function isMoneyMoving({ observed, endKind, endLinked }: AttemptRow): boo
 
 /** How its order at the provider ended, as far as it was read. */
 export function endOf(row: AttemptRow): ProviderEnd | null {
-  switch (row.endKind) {
+  // Also where another end had been read first: see `noteMoneyMoved`.
+  const hasMoved = row.endLinked === 'completed';
+  switch (hasMoved ? 'failed' : row.endKind) {
     case null:
       return null;
     case 'succeeded':

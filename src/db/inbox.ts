@@ -1,4 +1,5 @@
 import { type Database, inTransaction, isSqlState, type Transaction } from './client.ts';
+import { lockOrder } from './orders.ts';
 import { addMessage } from './outbox.ts';
 
 /** A webhook of the provider, verified and read. */
@@ -59,7 +60,12 @@ const UNTRANSLATABLE_CHARACTER = '22P05';
 const INVALID_TEXT = '22P02';
 
 async function store(tx: Transaction, event: InboxEvent): Promise<InboxResult> {
-  const order = await findOrderOf(tx, event);
+  let order = await findOrderOf(tx, event);
+  // Either this sees the success, or whoever records it sees this.
+  if (order && takesBack(event.type)) {
+    await lockOrder(tx, order.orderId);
+    order = await findOrderOf(tx, event);
+  }
   const orderId = order?.orderId ?? null;
   const inserted = await tx`
     insert into inbox (event_id, type, order_id, body)

@@ -2,7 +2,7 @@ import type { LookupResult } from '../domain/attempt.ts';
 import type { Instant } from '../domain/order.ts';
 import { type AttemptRow, findAttempt, isMoneyMoving } from './attempts.ts';
 import { type Database, inTransaction, type Transaction } from './client.ts';
-import { lockOrder } from './orders.ts';
+import { lockOrder, type OrderRow } from './orders.ts';
 import { addPause, FOR_A_PERSON } from './pauses.ts';
 import { doubtAbout, type ProviderReading, raiseObserved, storeReading } from './readings.ts';
 
@@ -26,13 +26,15 @@ export type LookupStored = 'stored' | 'second_order' | 'contradicted';
  */
 export async function storeLookup(db: Database, lookup: Lookup): Promise<LookupStored> {
   return inTransaction(db, async (tx) => {
-    await lockOrder(tx, lookup.orderId);
+    const order = await lockOrder(tx, lookup.orderId);
     const attempt = await findAttempt(tx, lookup.orderId, lookup.attempt);
-    if (!attempt) return 'stored';
+    if (!order || !attempt) return 'stored';
     const { reading } = lookup;
     const doubt = reading && doubtAbout(attempt, reading);
     await storeResult(tx, attempt, doubt ? { ...lookup, result: 'ambiguous' } : lookup);
+    if (doubt === 'contradicted' && reading?.order.status === 'succeeded') await noteMoneyMoved(tx, attempt);
     if (doubt) {
+      await followIfMoving(tx, order, attempt);
       // What a person has seen and resumed stays resumed.
       if (attempt.lookupResult === 'ambiguous') return 'stored';
       await addPause(tx, {
@@ -44,27 +46,42 @@ export async function storeLookup(db: Database, lookup: Lookup): Promise<LookupS
     if (lookup.result === 'absent') await raiseObserved(tx, attempt, 'absent');
     if (!reading) return 'stored';
     await storeReading(tx, attempt, reading, lookup.begunAt);
-    await followIfMoving(tx, attempt);
+    await followIfMoving(tx, order, attempt);
     return 'stored';
   });
 }
 
-/** Two look-ups may overlap: the one that began later is the newest, whichever ends first. */
+/** Two look-ups may overlap: the one that began later is the newest, whichever ends first. One that read nothing leaves a doubt as it is. */
 async function storeResult(
   tx: Transaction,
-  attempt: AttemptRow,
+  { orderId, attempt, lookupBegunAt, lookupResult }: AttemptRow,
   { result, begunAt, nextLookupAt }: Lookup,
 ): Promise<void> {
-  if (attempt.lookupBegunAt !== null && begunAt < attempt.lookupBegunAt) return;
+  if (lookupBegunAt !== null && begunAt < lookupBegunAt) {
+    await tx`
+      update transactions set next_lookup_at = greatest(next_lookup_at, ${nextLookupAt})
+      where order_id = ${orderId} and attempt = ${attempt}`;
+    return;
+  }
+  const kept = result === 'unavailable' && lookupResult === 'ambiguous' ? lookupResult : result;
   await tx`
-    update transactions set lookup_result = ${result}, lookup_begun_at = ${begunAt}, next_lookup_at = ${nextLookupAt}
-    where order_id = ${attempt.orderId} and attempt = ${attempt.attempt}`;
+    update transactions set lookup_result = ${kept}, lookup_begun_at = ${begunAt}, next_lookup_at = ${nextLookupAt}
+    where order_id = ${orderId} and attempt = ${attempt}`;
+}
+
+/** "Succeeded" beside another end: which of the two holds is for a person, but nothing is tried again. */
+async function noteMoneyMoved(tx: Transaction, { orderId, attempt }: AttemptRow): Promise<void> {
+  await tx`
+    update transactions set end_linked = 'completed', end_read_again_at = null
+    where order_id = ${orderId} and attempt = ${attempt}`;
 }
 
 /** Money that moves under an attempt we had closed: somebody must be called, and nothing more may follow. */
-async function followIfMoving(tx: Transaction, before: AttemptRow): Promise<void> {
+async function followIfMoving(tx: Transaction, order: OrderRow, before: AttemptRow): Promise<void> {
   const { orderId, attempt } = before;
-  if (before.closedBy === null || before.status === 'succeeded' || isMoneyMoving(before)) return;
+  if (before.closedBy === null || before.status === 'succeeded') return;
+  // Of an order that has ended people know already, unless this is news.
+  if (order.closedAt !== null && isMoneyMoving(before)) return;
   const after = await findAttempt(tx, orderId, attempt);
   if (!after || !isMoneyMoving(after)) return;
   await tx`

@@ -1,7 +1,7 @@
 import type { LookupResult, Observed } from '../domain/attempt.ts';
 import type { Instant, OrderStatus } from '../domain/order.ts';
 import type { Timing } from '../domain/timing.ts';
-import { ATTEMPT_COLUMNS, type AttemptRow, findAttempt, findLiveAttempt } from './attempts.ts';
+import { ATTEMPT_COLUMNS, type AttemptRow, findAttempt, findLiveAttempt, isMoneyMoving } from './attempts.ts';
 import { type Database, inTransaction } from './client.ts';
 import { lockOrder, type OrderRow } from './orders.ts';
 import { addPause, FOR_A_PERSON } from './pauses.ts';
@@ -29,9 +29,11 @@ export async function closeOrphan(
   hasEnded: (row: AttemptRow) => boolean,
 ): Promise<boolean> {
   return inTransaction(db, async (tx) => {
-    await lockOrder(tx, orderId);
+    const order = await lockOrder(tx, orderId);
     const row = await findAttempt(tx, orderId, attempt);
-    if (!row) return false;
+    if (!order || !row) return false;
+    // Its alarm has not ended the order yet: nobody else may, so this is asked again.
+    if (order.closedAt === null && isMoneyMoving(row)) return false;
     // Somebody else has closed it meanwhile, or opened it again.
     if (row.orphanClosedAt !== orphanClosedAt) return row.orphanClosedAt !== null;
     if (!hasEnded(row)) return false;
@@ -147,13 +149,13 @@ export interface OrphanVerdict {
   readonly reason: string;
 }
 
-/** `in_reach`: it can be asked for from here, so the service shall. `isNoted`: who and why stand in an event of the order. */
+/** `in_reach`: it can be asked for from here, so the service shall. `moving`: see {@link closeOrphanByHand}. `isNoted`: who and why stand in an event of the order. */
 export type OrphanClosing =
-  | { readonly kind: 'unknown' | 'not_open' | 'in_reach' }
+  | { readonly kind: 'unknown' | 'not_open' | 'in_reach' | 'moving' }
   | { readonly kind: 'closed'; readonly isNoted: boolean; readonly orderStatus: OrderStatus };
 
 /**
- * Ends an orphan on a person's word. One of another organisation has no audit a day later either, which could not read it; one
+ * Ends an orphan on a person's word; not while its order is open and money was seen to move: that order ends by the alarm alone. One of another organisation has no audit a day later either, which could not read it; one
  * that is in reach keeps its audit. An order that has ended takes no further event: then who and why is for the caller to keep.
  */
 export async function closeOrphanByHand(db: Database, verdict: OrphanVerdict): Promise<OrphanClosing> {
@@ -167,6 +169,8 @@ export async function closeOrphanByHand(db: Database, verdict: OrphanVerdict): P
     if (!order || !row) return { kind: 'unknown' };
     if (!row.isOpen) return { kind: 'not_open' };
     if (row.isInReach && !verdict.isForced) return { kind: 'in_reach' };
+    const known = await findAttempt(tx, orderId, attempt);
+    if (order.closedAt === null && known && isMoneyMoving(known)) return { kind: 'moving' };
     await tx`
       update transactions set orphan_closed_at = app_now(),
         orphan_audited_at = case when ${row.isInReach} then orphan_audited_at else app_now() end

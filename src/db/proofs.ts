@@ -82,7 +82,7 @@ export async function hasEndedWithoutEffect(
   const rows = await tx`
     select 1 from transactions where order_id = ${orderId} and attempt = ${attempt}
       and status in ('prepared', 'created', 'executing') and observed = 'terminal'
-      and (end_kind = 'cancelled' or (end_kind = 'failed'
+      and ((end_kind = 'cancelled' and end_linked is null) or (end_kind = 'failed'
         and lower(end_code) in ('insufficient_funds', 'provider_unavailable', 'cancelled')
         and end_linked in ('none', 'no_effect')
         and (${isOvertaken} or end_read_again_at >= end_first_read_at + ${30 * timing.secondMs} * interval '1 millisecond')))`;

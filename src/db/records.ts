@@ -57,17 +57,21 @@ async function recordingOf(
   plan: RecordPlan,
   timing: Timing,
 ): Promise<Recording | null> {
+  const isNotMoving = async () => !(await isMovingElsewhere(tx, order.id, attempt));
   switch (plan.kind) {
     case 'watch':
       return { change: { to: 'watching', dedupeKey: 'watching', event: 'watching' } };
     case 'expire':
       return {
         change: { to: 'expired', dedupeKey: 'expired', event: 'expired' },
-        work: async () => !(await isMovingElsewhere(tx, order.id, attempt)),
+        work: isNotMoving,
       };
     case 'fail': {
       const patch = { reason: plan.reason, providerCode: plan.code };
-      return { change: { to: 'failed', dedupeKey: `failed:${plan.reason}`, event: 'failed', patch } };
+      return {
+        change: { to: 'failed', dedupeKey: `failed:${plan.reason}`, event: 'failed', patch },
+        work: isNotMoving,
+      };
     }
     default:
       return attempt === null ? null : recordingOfAttempt(tx, order, attempt, plan, timing);
@@ -102,7 +106,7 @@ async function recordingOfAttempt(
       return {
         change: closing(plan, plan.to, attempt, timing),
         work: async () =>
-          !(plan.to === 'expired' && (await isMovingElsewhere(tx, id, attempt))) &&
+          (plan.to === 'watching' || !(await isMovingElsewhere(tx, id, attempt))) &&
           (await fenceAttempt(tx, id, attempt, plan.attemptTo, timing)) &&
           moved(pauseFor(tx, order, plan)),
         pages: (await isAutoExecuting(tx, id, attempt)) ? ['auto_execute_ignored'] : [],

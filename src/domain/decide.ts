@@ -40,7 +40,7 @@ export function decide(situation: Situation, now: Instant, timing: Timing): Acti
 
 function decideIdle(situation: Situation, now: Instant, timing: Timing): Action {
   const { order, isLookWanted, gateClosedUntil } = situation;
-  if (situation.isMovingElsewhere) return sleep(now + 30 * timing.secondMs, 'pause');
+  if (situation.isMovingElsewhere) return sleep(now + 30 * timing.secondMs, 'alarm');
   if (now >= order.expiresAt) return record({ kind: 'expire' });
   if (order.cancelRefusedAt !== null) return record({ kind: 'fail', reason: 'cancel_requested', code: null });
   const fenceAt = order.expiresAt - timing.sendMarginMs;
@@ -70,7 +70,11 @@ function decidePrepared(situation: Situation, attempt: Attempt, now: Instant, ti
     case 'ours_account':
       return fence('paused', { code: last.code, pause: 'account' });
     case 'final':
-      return fence('provider_refused', { to: 'failed', attemptTo: 'failed', code: last.code });
+      return fence('provider_refused', {
+        to: situation.isMovingElsewhere ? 'watching' : 'failed',
+        attemptTo: 'failed',
+        code: last.code,
+      });
     default: {
       const dueAt = resendDueAt(creates, timing);
       if (dueAt === null || !isKeyYoung(creates, Math.max(now, dueAt), timing))

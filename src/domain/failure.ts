@@ -38,7 +38,7 @@ export function failureAfter(
   const seesAll = transactionIds.every((id) => reading.transactionIds.includes(id));
   const showsMore = !reading.transactionIds.every((id) => transactionIds.includes(id));
   const isLate = readAt !== null && reading.begunAt < readAt;
-  // The newer reading has seen all that this one saw.
+  // Nothing that is not known already, and from before the newest look-up.
   if (end && isLate && !showsMore) return { ...end, code };
   if (reading.linked === 'open') return doubtful(code, 'open', end, now);
   if (!seesAll) return end ? { ...end, code } : doubtful(code, 'open', end, now);

@@ -64,7 +64,7 @@ export type RecordPlan =
       readonly isPage: boolean;
     };
 
-export type Wait = 'rate' | 'expiry' | 'pause' | 'gate' | 'retry' | 'look_up' | 'funds';
+export type Wait = 'rate' | 'expiry' | 'pause' | 'alarm' | 'gate' | 'retry' | 'look_up' | 'funds';
 
 export type Action =
   | { readonly kind: 'done' }

@@ -13,6 +13,8 @@ const STRIKE_MS = 5_000;
 const TICKS_MORE = 2;
 /** A look is written down, and a creation answered, so long after its quote at most. */
 const TOLD_WITHIN_MS = 5_000;
+/** Who looks has read the row before it asks: what ends the order in between comes before the quote. */
+const ASKED_WITHIN_MS = 2_000;
 /** Watched in pieces of so many intervals: what is due in a long run would hide what is not in a short time of it. */
 const INTERVALS_A_PIECE = 30;
 
@@ -86,7 +88,7 @@ const LOST_WITH_A_STRIKE = 3;
 
 function excusesIn(evidence: Evidence): Excuse[] {
   const amounts = new Map(evidence.orders.map(({ orderId, amount }) => [orderId, canonical(amount)]));
-  const isSoon = (at: number, after: number) => at >= after && at <= after + TOLD_WITHIN_MS;
+  const isAround = (at: number, quoteAt: number) => at >= quoteAt - ASKED_WITHIN_MS && at <= quoteAt + TOLD_WITHIN_MS;
   const lastAt = evidence.ledger.map(({ at }) => Date.parse(at)).reduce((a, b) => Math.max(a, b), 0);
   const struckAt = [...struckIn(evidence.history), ...endsIn(evidence.history)].map(({ at }) => at);
   // Those first that fit one amount: what fits any is left for who has no other.
@@ -107,7 +109,7 @@ function excusesIn(evidence: Evidence): Excuse[] {
     ...evidence.events.flatMap(({ orderId, occurredAt, ...event }) =>
       Array.from(
         { length: quotesWithoutName(event) },
-        (): Excuse => (quote) => amounts.get(orderId) === quote.amount && isSoon(occurredAt, quote.at),
+        (): Excuse => (quote) => amounts.get(orderId) === quote.amount && isAround(occurredAt, quote.at),
       ),
     ),
     // The guard asks again where a rate has jumped, and says so.

@@ -74,6 +74,10 @@ async function close(
       throw new CommandError(
         `The order of ${name} belongs to ${organisation}, which this installation asks: the service follows it to its end, and what it does there would go unseen. If you know that it has ended: --force`,
       );
+    case 'moving':
+      throw new CommandError(
+        `Money was seen to move under ${name}, and the order is still open: the service ends it within a minute (where a transaction is still open, after its expiry). Then run the same command again.`,
+      );
     case 'closed':
       io.say(`${name}: the orphan is closed by ${by}: ${orphan.reason}`);
       if (!closing.isNoted)

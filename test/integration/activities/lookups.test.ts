@@ -103,6 +103,27 @@ test('an order that shows another reference under a known id is not read, and no
   expect(lab.rung).toEqual(['alert reference_differs']);
 });
 
+test('a live one that does stops everything, once, and no request of it is permitted', async () => {
+  const orderId = await createdUnanswered();
+  await lab.activities.lookUpAttempt(orderId, await lab.seen(orderId));
+  await lab.conduit.control.armFault({
+    match: { operation: 'orders.get', times: 'always' },
+    action: { patch: { '/clientReferenceId': 'another:g1' } },
+  });
+  const lookUp = async () => lab.activities.lookUpAttempt(orderId, await lab.seen(orderId));
+  expect(await lookUp()).toMatchObject({ result: 'ambiguous' });
+  expect(await lab.pauses()).toEqual(['all reference_differs']);
+  expect(lab.rung).toEqual(['page two_orders_under_reference reference_differs']);
+  await lab.db`delete from pauses`;
+  await lab.conduit.control.clearFaults();
+  // A look-up that brings nothing leaves the doubt, and what a person has resumed is not stopped again.
+  await lab.conduit.control.armFault({ match: { operation: 'orders.get' }, action: { html: { status: 502 } } });
+  expect(await lookUp()).toMatchObject({ result: 'unavailable' });
+  expect((await lab.attempt(orderId)).lookupResult).toBe('ambiguous');
+  expect((await lab.activities.sendExecute(orderId, await lab.seen(orderId), 1)).result).toBe('refused');
+  expect(await lab.pauses()).toEqual([]);
+});
+
 test('an audit that finds the order after all opens its story again and cancels it', async () => {
   const orderId = await orphaned();
   await lab.db`

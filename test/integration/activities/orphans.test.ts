@@ -4,6 +4,7 @@ import { cancelOrder } from '../../../src/db/cancel.ts';
 import { inTransaction } from '../../../src/db/client.ts';
 import { findOrder } from '../../../src/db/orders.ts';
 import { addPause, type PauseScope } from '../../../src/db/pauses.ts';
+import { applyRecord } from '../../../src/db/records.ts';
 import { waitUntil } from '../../../stack/wait.ts';
 import { TIMING } from '../db/support.ts';
 import { type Lab, openLab } from './lab.ts';
@@ -23,6 +24,25 @@ async function orphanThatNeverWas(): Promise<string> {
   await lab.conduit.control.armFault({ match: { operation: 'orders.create' }, action: { drop: 'before' } });
   await lab.drive(orderId, ({ next }) => next.kind === 'sleep' && next.waitingFor === 'look_up');
   expect(await cancelOrder(lab.db, orderId, 'api', TIMING)).toMatchObject({ answer: 'cancelled' });
+  return orderId;
+}
+
+/** The same of an order that goes on: its accounts were changed meanwhile. */
+async function orphanOfAnOpenOrder(): Promise<string> {
+  const orderId = await lab.order();
+  await lab.conduit.control.armFault({ match: { operation: 'orders.create' }, action: { drop: 'before' } });
+  await lab.drive(orderId, ({ next }) => next.kind === 'sleep' && next.waitingFor === 'look_up');
+  const plan = {
+    kind: 'fence',
+    to: 'watching',
+    attemptTo: 'cancelled',
+    reason: 'account_changed',
+    code: null,
+    pause: null,
+  } as const;
+  expect(await applyRecord(lab.db, orderId, await lab.seen(orderId), plan, TIMING)).toMatchObject({
+    result: 'applied',
+  });
   return orderId;
 }
 
@@ -81,6 +101,48 @@ test('two that find an orphan ended at once have closed it, and not audited what
   expect(await auditedAt()).toBeNull();
   expect(await follow(lab.activities)).toEqual({ result: 'ended', code: 'absent' });
   expect(await auditedAt()).not.toBeNull();
+});
+
+test.each([
+  ['completed', "observed = 'terminal', end_kind = 'failed', end_linked = 'completed'"],
+  ['claimed', "observed = 'claimed'"],
+  [
+    'still open when its order has expired',
+    "observed = 'terminal', end_kind = 'failed', end_linked = 'open', end_first_read_at = app_now()",
+  ],
+])(
+  'money that was seen under an orphan, %s, ends the order though this pass reads nothing of it',
+  async (_, columns) => {
+    const orderId = await orphanOfAnOpenOrder();
+    await lab.db`update transactions set ${lab.db.unsafe(columns)} where order_id = ${orderId}`;
+    await watchFor(orderId, -1);
+    if (columns.includes("'open'")) {
+      expect(await lab.activities.followOrphan({ orderId, attempt: 1 })).toEqual({ result: 'open', code: 'absent' });
+      expect(lab.rung).toEqual([]);
+      await lab.db`
+      update orders set created_at = created_at - interval '2 hours', expires_at = app_now() - interval '1 second'
+      where order_id = ${orderId}`;
+    }
+    await lab.activities.followOrphan({ orderId, attempt: 1 });
+    expect(lab.rung).toEqual(['page orphan_executed']);
+    expect(await findOrder(lab.db, orderId)).toMatchObject({ status: 'failed', reason: 'orphan_executed' });
+  },
+);
+
+test.each([
+  ['pending, before its lock is over', "observed = 'pending', lock_expires_at = app_now() + interval '1 hour'", 'open'],
+  ['pending, long after that', "observed = 'pending', lock_expires_at = app_now() - interval '1 hour'", 'ended'],
+  ['cancelled', "observed = 'terminal', end_kind = 'cancelled'", 'ended'],
+  [
+    'failed, and read once',
+    "observed = 'terminal', end_kind = 'failed', end_linked = 'none', end_first_read_at = app_now()",
+    'open',
+  ],
+])('an orphan that was read as %s and is not shown now is %s', async (_, columns, result) => {
+  const orderId = await orphanThatNeverWas();
+  await watchFor(orderId, -1);
+  await lab.db`update transactions set ${lab.db.unsafe(columns)} where order_id = ${orderId}`;
+  expect(await lab.activities.followOrphan({ orderId, attempt: 1 })).toMatchObject({ result, code: 'absent' });
 });
 
 async function pause(scope: PauseScope, healsByProbe: boolean): Promise<void> {

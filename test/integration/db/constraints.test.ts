@@ -122,6 +122,7 @@ test.each([
   ['an end', "observed = 'terminal'", 'observed = null'],
   ['which order it is', "conduit_order_id = 'ord_first'", "conduit_order_id = 'ord_second'"],
   ['how it ended', "end_kind = 'succeeded'", "end_kind = 'failed'"],
+  ['a linked transaction', "linked_transaction_ids = '{txn_1}'", "linked_transaction_ids = '{}'"],
   ['that money has moved', "end_kind = 'failed', end_linked = 'completed'", "end_linked = 'none'"],
 ])('what was read of an attempt is not forgotten: %s', async (_, read, later) => {
   const { db } = test_;

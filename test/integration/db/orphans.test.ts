@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { findAttempt } from '../../../src/db/attempts.ts';
 import type { OrderRow } from '../../../src/db/orders.ts';
-import { alarmForOrphan, markOrphanAlarmed } from '../../../src/db/orphans.ts';
+import { alarmForOrphan, closeOrphan, closeOrphanByHand, markOrphanAlarmed } from '../../../src/db/orphans.ts';
 import { liftPause, listPauses } from '../../../src/db/pauses.ts';
 import { takePermit } from '../../../src/db/permits.ts';
 import { applyRecord } from '../../../src/db/records.ts';
@@ -65,6 +66,34 @@ test('money under a closed attempt ends the order, fences the live attempt and p
   expect(live).toEqual({ status: 'cancelled', closedBy: 'fence' });
   expect(await listPauses(test_.db)).toMatchObject([{ scope: 'all', reason: 'orphan_executed', healsByProbe: false }]);
   await liftPause(test_.db, 'all');
+});
+
+test('an orphan under which money was seen to move is not closed before its alarm has ended the order, nor by hand', async () => {
+  const { db } = test_;
+  const order = await claimedUnderAClosedAttempt();
+  const row = async () => {
+    const found = await findAttempt(db, order.id, 1);
+    if (!found) throw new Error('the attempt is gone');
+    return found;
+  };
+  const byHand = () =>
+    closeOrphanByHand(db, {
+      orderId: order.id,
+      attempt: 1,
+      here: { baseUrl: 'https://elsewhere', organisation: 'another' },
+      isForced: true,
+      by: 'a test',
+      reason: 'none',
+    });
+  expect(await closeOrphan(db, await row(), () => true)).toBe(false);
+  expect(await byHand()).toEqual({ kind: 'moving' });
+  await alarmForOrphan(db, order.id, 1, TIMING);
+  await liftPause(db, 'all');
+  // By whoever has read it as it is now.
+  expect(await closeOrphan(db, await row(), () => false)).toBe(false);
+  expect(await closeOrphan(db, { ...(await row()), orphanClosedAt: 1 }, () => true)).toBe(false);
+  expect(await closeOrphan(db, await row(), () => true)).toBe(true);
+  expect((await row()).orphanClosedAt).not.toBeNull();
 });
 
 test('an orphan rings once; an order that could not be ended then is ended at a later pass, without a second pause', async () => {

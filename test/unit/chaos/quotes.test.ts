@@ -188,6 +188,13 @@ describe('I13: every quote has a reason', () => {
         quoted(folder, '100', ['qte_look'], occurredAt - 100);
       },
     ],
+    [
+      'nor one that had read the row before, and asked after',
+      (folder) => {
+        const { occurredAt } = the(folder.order_events, ({ event }) => event === 'cancelled');
+        quoted(folder, '100', ['qte_look'], occurredAt + 2_000);
+      },
+    ],
   ]);
 });
 

@@ -86,6 +86,6 @@ test('while money was seen to move under a closed attempt it waits for the alarm
     expect(plan(order, { isPaused: true, isMovingElsewhere: true, isLookWanted: true })).toEqual({
       kind: 'sleep',
       until: NOW + seconds(30),
-      waitingFor: 'pause',
+      waitingFor: 'alarm',
     });
 });

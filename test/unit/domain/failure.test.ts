@@ -3,22 +3,28 @@ import type { LinkedEffect } from '../../../src/domain/attempt.ts';
 import { type Failure, type FailureReading, failureAfter, isReadTwice } from '../../../src/domain/failure.ts';
 import { NOW, seconds, TIMING } from '../../support/builders.ts';
 
-type Shown = Partial<FailureReading> & { readonly ids?: readonly string[]; readonly lateBy?: number };
+type Shown = Partial<FailureReading> & {
+  readonly ids?: readonly string[];
+  readonly lateBy?: number;
+  readonly afterS?: number;
+};
 
-/** Readings, half a minute and a second apart, as they are stored, one after another; `lateBy` seconds before that it began. */
+/** Readings as they are stored, half a minute and a second apart or `afterS`; `lateBy` seconds before that it began. */
 type Readings = readonly (readonly [linked: LinkedEffect, shown?: Shown])[];
 
 function after(readings: Readings): Failure | null {
   let end: Failure | null = null;
   let transactionIds: readonly string[] = [];
   let readAt: number | null = null;
-  readings.forEach(([linked, { ids = linked === 'none' ? [] : ['a'], lateBy = 0, code = 'cancelled' } = {}], index) => {
-    const now = NOW + seconds(index * 31);
+  let now = NOW;
+  for (const [linked, shown = {}] of readings) {
+    const { ids = linked === 'none' ? [] : ['a'], lateBy = 0, code = 'cancelled', afterS = 31 } = shown;
+    now += seconds(afterS);
     const begunAt = now - seconds(lateBy);
     end = failureAfter({ end, transactionIds, readAt }, { code, linked, transactionIds: ids, begunAt }, now);
     transactionIds = [...new Set([...transactionIds, ...ids])];
     readAt = Math.max(readAt ?? begunAt, begunAt);
-  });
+  }
   return end;
 }
 
@@ -36,6 +42,19 @@ test.each<[string, Readings, LinkedEffect, boolean]>([
   ['completed, and then less of it', [['completed'], ['none'], ['none'], ['no_effect']], 'completed', false],
   ['none, and then one completed', [['none'], ['completed']], 'completed', false],
   ['without effect twice, and then completed', [['no_effect'], ['no_effect'], ['completed']], 'completed', false],
+  [
+    'open, then without effect, and that again too soon',
+    [['open'], ['no_effect'], ['no_effect', { afterS: 1 }]],
+    'no_effect',
+    false,
+  ],
+  [
+    'none, then without effect, and that again too soon',
+    [['none'], ['no_effect'], ['no_effect', { afterS: 1 }]],
+    'no_effect',
+    false,
+  ],
+  ['none, and again too soon', [['none'], ['none', { afterS: 29 }]], 'none', false],
   ['open, and then none to be seen', [['open'], ['none'], ['none']], 'open', false],
   ['open, and then without effect', [['open'], ['no_effect']], 'no_effect', false],
   ['and that again', [['open'], ['no_effect'], ['no_effect']], 'no_effect', true],

@@ -28,7 +28,7 @@ function fenced(rules: Rules, a: AttemptState, to: 'cancelled' | 'failed'): Atte
 
 /** `applyRecord`: one planned record, which asks its proof again. */
 export function recorded(rules: Rules, rows: Rows, plan: RecordPlan): Rows | null {
-  const { order, attempt: a } = rows;
+  const { order, attempt: a, isMovingElsewhere = false } = rows;
   const isClaimSeen = a.observed === 'claimed' || a.observed === 'terminal';
   const isEarly = a.status === 'prepared' || a.status === 'created';
   const lacks = (proof: boolean) => rules.proofUnderLock && !proof;
@@ -36,9 +36,9 @@ export function recorded(rules: Rules, rows: Rows, plan: RecordPlan): Rows | nul
     case 'watch':
       return commit(rows, 'watching', a);
     case 'expire':
-      return commit(rows, 'expired', a);
+      return isMovingElsewhere ? null : commit(rows, 'expired', a);
     case 'fail':
-      return commit(rows, 'failed', a);
+      return isMovingElsewhere ? null : commit(rows, 'failed', a);
     case 'adopt_created': {
       const isProven = a.status === 'prepared' && a.hasId && (a.observed ?? 'pending') === 'pending';
       if (a.isCreatedRecorded || lacks(isProven)) return null;
@@ -55,13 +55,13 @@ export function recorded(rules: Rules, rows: Rows, plan: RecordPlan): Rows | nul
       return commit(rows, 'watching', { ...a, status: 'created' });
     }
     case 'fence': {
-      const closed = fenced(rules, a, plan.attemptTo);
+      const closed = isMovingElsewhere && plan.to !== 'watching' ? null : fenced(rules, a, plan.attemptTo);
       return closed && commit(rows, plan.to, closed);
     }
     case 'close_without_effect':
       return lacks(hasEndedWithoutEffect(rules, a))
         ? null
-        : commit(rows, nextOf(order), closedByReading(a, plan.attemptTo));
+        : commit(rows, isMovingElsewhere ? 'watching' : nextOf(order), closedByReading(a, plan.attemptTo));
     case 'fail_attempt':
       return lacks(isLive(a) && a.observed === 'terminal' && a.end !== null && a.end !== 'succeeded')
         ? null
@@ -101,13 +101,13 @@ export function customerCancelled(
   rules: Rules,
   rows: Rows,
 ): { readonly rows: Rows; readonly answer: 200 | 409 } | null {
-  const { order, attempt } = rows;
+  const { order, attempt, isMovingElsewhere = false } = rows;
   if (isTerminalOrder(order.status)) return null;
   if (!rules.cancelHeedsExecuting && order.status === 'executing') {
     const closed: AttemptState = { ...attempt, status: 'cancelled', closedBy: 'fence', isOrphan: true };
     return { rows: { order: { ...order, status: 'cancelled' }, attempt: closed }, answer: 200 };
   }
-  const isRefused = order.status === 'executing' || order.isCancelRefused;
+  const isRefused = order.status === 'executing' || order.isCancelRefused || isMovingElsewhere;
   const closed = isRefused || !isLive(attempt) ? attempt : fenced(rules, attempt, 'cancelled');
   const done = isRefused || !closed ? null : commit(rows, 'cancelled', closed);
   if (done) return { rows: done, answer: 200 };
@@ -118,8 +118,8 @@ export function customerCancelled(
 
 /** `expireOverdue`: the repair beside the workflow. */
 export function expiredByRepair(rules: Rules, rows: Rows): Rows | null {
-  const { order, attempt } = rows;
-  if (order.phase < 2 || order.status !== 'watching') return null;
+  const { order, attempt, isMovingElsewhere = false } = rows;
+  if (order.phase < 2 || order.status !== 'watching' || isMovingElsewhere) return null;
   const closed = isLive(attempt) ? fenced(rules, attempt, 'cancelled') : attempt;
   return closed && commit(rows, order.isCancelRefused ? 'failed' : 'expired', closed);
 }

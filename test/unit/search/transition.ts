@@ -6,6 +6,8 @@ import { type AttemptState, isLive, type OrderState } from './state.ts';
 export interface Rows {
   readonly order: OrderState;
   readonly attempt: AttemptState;
+  /** Whether money was seen to move under another attempt: `isMovingElsewhere`. In the search itself it never is. */
+  readonly isMovingElsewhere?: boolean;
 }
 
 /**

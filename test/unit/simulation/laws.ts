@@ -3,7 +3,7 @@ import type { SendOperation } from '../../../src/domain/replies.ts';
 import type { Agenda } from './agenda.ts';
 import { fixed, ONE } from './fixed-point.ts';
 import type { Terms } from './history.ts';
-import { isLive, type Tables } from './tables.ts';
+import { isLive, isMovingElsewhere, type Tables } from './tables.ts';
 import { isClaimed, movesMoney, nowOf, type TheirOrder } from './their-orders.ts';
 
 /** A request that arrives later than this after it left is the residual risk that the documentation names: counted, not judged. */
@@ -127,6 +127,8 @@ export class Laws {
     if (to === 'cancelled' && this.#isTooLateTold) this.broken('L5: a cancel answered 409 shows as cancelled');
     if (to === 'expired' && this.#agenda.now < this.#tables.order.expiresAt) this.broken('L7: expired before its time');
     if (isTerminalOrder(to) && this.#tables.attempts.some(isLive)) this.broken(`L7: ${to} with a live attempt`);
+    if ((to === 'cancelled' || to === 'expired') && isMovingElsewhere(this.#tables, null))
+      this.broken(`L5: ${to} though money was seen to move`);
     this.ledgerChanged();
   }
 

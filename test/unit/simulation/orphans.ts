@@ -1,6 +1,6 @@
 import { isUnresolved, sendsOf } from '../../../src/domain/attempt.ts';
 import { isReadTwice } from '../../../src/domain/failure.ts';
-import type { Instant } from '../../../src/domain/order.ts';
+import { type Instant, isTerminalOrder } from '../../../src/domain/order.ts';
 import { observedOf, type ProviderOrder } from '../../../src/domain/provider-order.ts';
 import { ORPHANS_EVERY_MS, orphanLookupDueAt } from '../../../src/domain/timing.ts';
 import type { Task } from './agenda.ts';
@@ -9,7 +9,7 @@ import { type Found, find, resultOf } from './look-ups.ts';
 import { storeLookup } from './readings.ts';
 import { alarmForOrphan } from './records.ts';
 import type { Steps } from './steps.ts';
-import type { AttemptRow } from './tables.ts';
+import { type AttemptRow, isMoneyMoving } from './tables.ts';
 import type { World } from './world.ts';
 
 /** The schedule `orphans`: a pass every half minute, of which those that would find nothing due are left out. */
@@ -53,14 +53,24 @@ function* follow(world: World, attempt: AttemptRow): Steps<void> {
   if (tables.gateClosedUntil > begunAt) return;
   const found = yield* find(world, attempt);
   if (found.kind === 'limited') return;
-  const isAnswered = !isMoneyMoving(found) || alarmForOrphan(world, attempt);
+  const mustRing = showsMoney(found) || hasMoneyMoved(world, attempt, found);
+  const isAnswered = !mustRing || alarmForOrphan(world, attempt);
   const reading = found.kind === 'found' ? found.reading : null;
   const nextLookupAt = orphanLookupDueAt(attempt.createdAt, begunAt, timing);
   storeLookup(world, attempt, { result: resultOf(found), begunAt, reading, nextLookupAt });
   if (isAnswered) yield* conclude(world, attempt, found, begunAt);
 }
 
-function isMoneyMoving(found: Found): boolean {
+function hasMoneyMoved({ tables, now }: World, { observed, end }: AttemptRow, found: Found): boolean {
+  if (end?.kind === 'succeeded' || (end?.kind === 'failed' && end.linked === 'completed')) return true;
+  const isOver =
+    found.kind === 'found' && found.reading.order.status !== 'pending' && found.reading.linked?.effect !== 'open';
+  if (isOver) return false;
+  if (end === null) return observed === 'claimed';
+  return end.kind === 'failed' && end.linked === 'open' && now >= tables.order.expiresAt;
+}
+
+function showsMoney(found: Found): boolean {
   if (found.kind === 'ambiguous') return found.orders.some(isExecuted);
   if (found.kind !== 'found') return false;
   const { order, linked } = found.reading;
@@ -104,6 +114,7 @@ function hasEndedForGood({ timing }: World, { end }: AttemptRow): boolean {
 }
 
 function close(world: World, attempt: AttemptRow): void {
+  if (!isTerminalOrder(world.tables.order.status) && isMoneyMoving(attempt)) return;
   attempt.orphanClosedAt ??= world.now;
   world.counts.orphans += 1;
   world.note(() => `orphan of attempt ${attempt.number} is closed`);

@@ -12,7 +12,7 @@ import {
   UNBORN,
 } from '../search/state.ts';
 import type { Rows } from '../search/transition.ts';
-import type { AttemptRow, Tables } from './tables.ts';
+import { type AttemptRow, isMovingElsewhere, type Tables } from './tables.ts';
 
 /*
  * What a transaction of `src/db` must find proved before it changes a row is said again in small in test/unit/search. It is not said a
@@ -28,6 +28,7 @@ export function rowsOf(tables: Tables, attempt: AttemptRow | null, now: Instant,
   return {
     order: orderState(tables, now, timing),
     attempt: attempt ? attemptState(tables, attempt, now, timing) : UNBORN,
+    isMovingElsewhere: isMovingElsewhere(tables, attempt?.number ?? null),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { LinkedEffect, LookupResult, Observed } from '../../../src/domain/attempt.ts';
 import { failureAfter } from '../../../src/domain/failure.ts';
-import type { Instant } from '../../../src/domain/order.ts';
+import { type Instant, isTerminalOrder } from '../../../src/domain/order.ts';
 import { type Lock, observedOf, type ProviderOrder } from '../../../src/domain/provider-order.ts';
 import type { SendOutcome } from '../../../src/domain/replies.ts';
 import { setPause } from './records.ts';
@@ -131,12 +131,14 @@ export function storeLookup(
   }
   if (result === 'absent') raiseObserved(world, attempt, 'absent');
   if (attempt.lookup === null || begunAt >= attempt.lookup.begunAt) {
-    attempt.lookup = { result: isDoubt ? 'ambiguous' : result, begunAt };
+    const isDoubtKept = isDoubt || (result === 'unavailable' && isSeenDoubtful);
+    attempt.lookup = { result: isDoubtKept ? 'ambiguous' : result, begunAt };
     attempt.nextLookupAt = nextLookupAt;
-  }
+  } else attempt.nextLookupAt = Math.max(attempt.nextLookupAt ?? nextLookupAt, nextLookupAt);
   if (isDoubt && !isSeenDoubtful) setPause(world, 'all', false);
-  if (attempt.closedBy === null || attempt.status === 'succeeded' || wasMoving || !isMoneyMoving(attempt)) return;
   // `followIfMoving`
+  const isKnown = wasMoving && isTerminalOrder(world.tables.order.status);
+  if (attempt.closedBy === null || attempt.status === 'succeeded' || isKnown || !isMoneyMoving(attempt)) return;
   if (attempt.orphanUntil === null || attempt.orphanClosedAt !== null) attempt.nextLookupAt = world.now;
   attempt.orphanUntil ??= world.now;
   attempt.orphanClosedAt = null;

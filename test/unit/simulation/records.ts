@@ -185,7 +185,9 @@ export function alarmForOrphan(world: World, attempt: AttemptRow): boolean {
       code: null,
       pause: null,
     } as const;
-    const done = live ? recorded({ ...rules, absentIsNoProof: true }, rowsOf(tables, live, now, timing), plan) : null;
+    // It ends what nobody else may.
+    const rows = { ...rowsOf(tables, live, now, timing), isMovingElsewhere: false };
+    const done = live ? recorded({ ...rules, absentIsNoProof: true }, rows, plan) : null;
     if (live && done) writeBack(world, live, done);
     if (done || !live) moveOrder(world, 'failed', fact, { reason: 'orphan_executed' });
   }

@@ -197,4 +197,21 @@ export const KEPT: readonly Kept[] = [
       { when: { kind: 'after', ms: 1_000 }, deed: { kind: 'webhook' } },
     ],
   },
+  {
+    why: 'an orphan whose row said that money had moved was closed by a reading that showed less, and its order never ended',
+    terms: { rateOffset: 1_000, conduit: { settleMs: 1_000 } },
+    commands: [
+      { deed: { kind: 'funds', areThere: false } },
+      { deed: { kind: 'ends', end: { kind: 'failed', code: 'cancelled', linked: 'completed' }, isNow: false } },
+      { when: { kind: 'after', ms: 4_000 }, deed: { kind: 'others_claim' } },
+      { deed: { kind: 'freeze', at: 'reply', ms: 25_000 } },
+      { when: { kind: 'after', ms: 1_000 }, deed: { kind: 'webhook' } },
+      { when: { kind: 'after', ms: 2_000 }, deed: { kind: 'account', isActive: false } },
+      { deed: { kind: 'webhook' } },
+      { deed: { kind: 'look_faults', fault: { kind: 'down' }, count: 1 } },
+      { deed: { kind: 'look_faults', fault: { kind: 'linked_unreadable' }, count: 1 } },
+      { when: { kind: 'after', ms: 100_000 }, deed: { kind: 'customer_cancels' } },
+      { when: { kind: 'after', ms: 300_000 }, deed: { kind: 'webhook' } },
+    ],
+  },
 ];
