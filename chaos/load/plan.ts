@@ -72,7 +72,8 @@ export function planOrders(
     return {
       customer,
       placeAtMs,
-      cancelAfterMs: cancelTime(kind, shape.windowMs, random),
+      // In a long run, too, most of them come while there is something to cancel.
+      cancelAfterMs: cancelTime(kind, Math.min(shape.windowMs, livesMs), random),
       repeats: random.chance(0.2) ? random.between(1, 2) : 0,
       triesOtherBody: random.chance(0.1),
       isWatched: shape.isWatched ?? true,
@@ -124,7 +125,7 @@ function targetOf(kind: Kind, pair: typeof STABLES | typeof FIAT, amount: string
   return kind === 'at_once' ? MET_AT_ONCE[pair] : TARGETS[pair];
 }
 
-function cancelTime(kind: Kind, windowMs: number, random: Random): number | null {
-  if (kind === 'cancelled') return random.between(0, windowMs / 2);
-  return kind === 'contested' ? random.between(0, windowMs) : null;
+function cancelTime(kind: Kind, withinMs: number, random: Random): number | null {
+  if (kind === 'cancelled') return random.between(0, withinMs / 2);
+  return kind === 'contested' ? random.between(0, withinMs) : null;
 }

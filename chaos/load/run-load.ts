@@ -13,7 +13,7 @@ export interface LoadDeps {
   readonly history: History;
   readonly customers: readonly Customer[];
   readonly diceOf: (client: string) => Random;
-  /** How long orders are placed for: those who watch theirs look about three times as long. */
+  /** How long orders are placed for: those who watch theirs look about as long as that, or as it lives if that is less. */
   readonly windowMs: number;
 }
 
@@ -71,9 +71,10 @@ async function live(
 
 /** Looks at the order a few times, and lets somebody else try to. */
 async function watch(deps: LoadDeps, random: Random, { orderId, plan, calls }: PlacedOrder): Promise<void> {
-  const { customers, windowMs } = deps;
+  const { customers } = deps;
+  const paceMs = Math.min(deps.windowMs, Math.max(0, Date.parse(plan.body.expires_at) - Date.now()));
   for (let looks = random.between(1, 4); looks > 0; looks -= 1) {
-    await sleep(random.between(300, windowMs / 3));
+    await sleep(random.between(300, 300 + paceMs / 3));
     await (random.chance(0.7) ? calls.read(orderId) : calls.events(orderId));
   }
   const stranger = customers.find(({ userId }) => userId !== plan.customer.userId);
