@@ -67,11 +67,11 @@ const LONGER_MS = 12_000;
 /** The same faults, each for one call: the first of an operation meets the first of its faults, the second the second. */
 function onceEach(rules: readonly FaultRuleInput[]): FaultRuleInput[] {
   const counts = new Map<string, number>();
-  return rules.map(({ match: { probability: _, ...match } = {}, action }) => {
+  return rules.map(({ match = {}, action }) => {
     const operation = JSON.stringify(match.operation);
     const nth = (counts.get(operation) ?? 0) + 1;
     counts.set(operation, nth);
-    return { match: { ...match, nth, times: 1 }, action };
+    return { match: { ...match, probability: undefined, nth, times: 1 }, action };
   });
 }
 
