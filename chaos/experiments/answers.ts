@@ -112,6 +112,8 @@ export const ANSWER_EXPERIMENTS: readonly Experiment[] = [
         'I15',
         `signed by the new secret alone, a webhook was answered ${status}`,
       );
+      // The orders that the crossing meets have some time: with a clock so far off no quote looks fresh.
+      await sleep(windowMs * 0.4);
       await system.simulator.setKnobs({ dateSkewMs: TOLD_SKEW_MS });
       note('the clock is off', { ms: TOLD_SKEW_MS });
       await sleep(windowMs / 4);

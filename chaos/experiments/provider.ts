@@ -176,7 +176,7 @@ export const PROVIDER_EXPERIMENTS: readonly Experiment[] = [
     async run(stage) {
       const { simulator } = stage.system;
       const afterSeq = await lastSeq(stage.system);
-      await simulator.setKnobs({ quoteTtlMs: 40_000 });
+      await simulator.setKnobs({ quoteTtlMs: 45_000 });
       const lateBy = (arrivalMs: [number, number]): FaultRuleInput => ({
         match: { operation: 'orders.create', probability: 0.4, times: 'always' },
         action: { delay: { arrivalMs } },
