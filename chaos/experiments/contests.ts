@@ -96,7 +96,7 @@ const FENCES_APART_MS = 300;
 const GROUP = 20;
 const RECORDED_WITHIN_MS = 8_000;
 /** Of the cancels, as a share: the others were early or late, and still a contest. */
-const CLOSE_AT_LEAST = 0.1;
+const CLOSE_AT_LEAST = 0.05;
 /** How far around the expected moment the cancels are spread. */
 const AROUND_MS = 50;
 
