@@ -3,7 +3,7 @@ import type { Database } from '../db/client.ts';
 import { findOrder } from '../db/orders.ts';
 import { attemptDue, orderChanged, rateCrossed } from '../workflows/messages.ts';
 import type { OrderRuns } from './rate-watch.ts';
-import type { RunBook } from './reconcile.ts';
+import type { RunBook } from './repairs.ts';
 
 const SIGNALS = { orderChanged, attemptDue } as const;
 const HOUR_MS = 3_600_000;

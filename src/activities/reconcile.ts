@@ -1,8 +1,7 @@
-import type { RunState } from '../clients/temporal.ts';
 import { overlongAttempts } from '../db/alarms.ts';
 import type { Database } from '../db/client.ts';
 import { findOrder } from '../db/orders.ts';
-import { type EndedOrder, expireOverdue } from '../db/overdue.ts';
+import { expireOverdue } from '../db/overdue.ts';
 import {
   openAmong,
   ordersWithoutProgress,
@@ -13,34 +12,15 @@ import {
   unwatchedPairs,
 } from '../db/reconcile.ts';
 import { RECONCILE_EVERY_MS, type Timing } from '../domain/timing.ts';
-import type { Metrics } from '../metrics.ts';
-import { type Bell, ringAlarms } from './bell.ts';
+import { ringAlarms } from './bell.ts';
 import { datePass } from './book.ts';
 import type { Activities } from './interface.ts';
+import { createRepairs, noteExpired, type OnRepair, type RepairDeps } from './repairs.ts';
 
-/** What the reconciler may ask of Temporal. */
-export interface RunBook {
-  /**
-   * Starts the order's run unless one is running. A run that ended does not stand in the way of an open row, and one that is stuck is
-   * replaced.
-   */
-  startOrder(orderId: string): Promise<'started' | 'replaced' | 'running'>;
-  signalOrder(orderId: string, signal: 'orderChanged' | 'attemptDue'): Promise<'signalled' | 'no_run'>;
-  /** Ends the run of an order that has ended itself, if it is stuck; false when there is none such. */
-  endStuckRun(orderId: string): Promise<boolean>;
-  describeOrder(orderId: string): Promise<RunState>;
-  /** Orders whose run has closed within the last hour, by visibility. */
-  recentlyClosedOrders(): Promise<string[]>;
-  keepWatching(pair: string): Promise<void>;
-}
-
-export interface ReconcileDeps {
+export interface ReconcileDeps extends RepairDeps {
   readonly db: Database;
   readonly timing: Timing;
   readonly rateRefreshMs: number;
-  readonly runs: RunBook;
-  readonly bell: Bell;
-  readonly metrics: Metrics;
 }
 
 const SLICE = 200;
@@ -50,12 +30,6 @@ const TRIM = 1_000;
 const BUDGET_MS = 8_000;
 const AT_ONCE = 20;
 
-/**
- * One thing that repair did: an overdue order ended, a run started where there was none, a stuck run replaced, a run told to look at its
- * row, a run told that its look-up is due, the stuck run of an ended order ended, a pair's watcher kept running.
- */
-export type Repair = 'expired' | 'started' | 'replaced' | 'told' | 'hastened' | 'ended' | 'watched';
-
 /** How one pass is made, by the schedule or by a person. */
 export interface PassOptions {
   readonly budgetMs: number;
@@ -63,7 +37,7 @@ export interface PassOptions {
   readonly toCompare: () => Promise<string[]>;
   /** Whether the pass also calls people for what was silent, and trims: what a schedule does, whose log and metrics are read. */
   readonly isStanding: boolean;
-  readonly onRepair?: (repair: Repair, id: string) => void;
+  readonly onRepair?: OnRepair;
   readonly onFailure: (what: string, error: unknown) => void;
 }
 
@@ -201,50 +175,6 @@ export async function reconcileOrder(
   await start(orderId);
   if ((await overdueLookups(db, 1, orderId)).length > 0) await hasten(orderId);
   if ((await unwatchedPairs(db, 2 * deps.rateRefreshMs)).includes(order.pair)) await watch(order.pair);
-}
-
-function createRepairs({ runs, bell }: ReconcileDeps, onRepair: NonNullable<PassOptions['onRepair']>) {
-  const start = async (orderId: string): Promise<boolean> => {
-    const done = await runs.startOrder(orderId);
-    if (done === 'running') return false;
-    bell.alert('workflow_repaired', { order_id: orderId });
-    onRepair(done, orderId);
-    return true;
-  };
-  const signal = async (orderId: string, name: 'orderChanged' | 'attemptDue'): Promise<boolean> => {
-    const isSignalled = (await runs.signalOrder(orderId, name)) === 'signalled';
-    if (isSignalled) onRepair(name === 'attemptDue' ? 'hastened' : 'told', orderId);
-    return isSignalled;
-  };
-  /** A look-up that is overdue is most likely that of a run which cannot go on. */
-  const hasten = async (orderId: string): Promise<boolean> =>
-    (await runs.describeOrder(orderId)) === 'stuck' ? start(orderId) : signal(orderId, 'attemptDue');
-  /** The row has ended: its run is to see that and complete, if it can. */
-  const close = async (orderId: string): Promise<boolean> => {
-    const run = await runs.describeOrder(orderId);
-    if (run !== 'stuck') return run === 'running' && signal(orderId, 'orderChanged');
-    const isEnded = await runs.endStuckRun(orderId);
-    if (isEnded) onRepair('ended', orderId);
-    return isEnded;
-  };
-  const watch = async (pair: string): Promise<boolean> => {
-    await runs.keepWatching(pair);
-    onRepair('watched', pair);
-    return true;
-  };
-  return { start, signal, hasten, close, watch };
-}
-
-function noteExpired(
-  { metrics, bell }: ReconcileDeps,
-  expired: readonly EndedOrder[],
-  onRepair: NonNullable<PassOptions['onRepair']>,
-): void {
-  for (const { orderId, status } of expired) {
-    metrics.orders.inc({ outcome: status });
-    bell.alert('overdue_expired_by_repair', { order_id: orderId, status });
-    onRepair('expired', orderId);
-  }
 }
 
 async function sound({ db, timing, bell }: ReconcileDeps): Promise<number> {

@@ -130,7 +130,7 @@ async function isAllowed(
 function createConditions(tx: Transaction, order: OrderRow, attempt: number, timing: Timing) {
   return tx`
     select 1 from orders o join transactions t using (order_id)
-    where o.order_id = ${order.id} and t.attempt = ${attempt} and t.status = 'prepared' and o.status = 'watching' and t.conduit_order_id is null and t.lookup_result is distinct from 'ambiguous'
+    where o.order_id = ${order.id} and t.attempt = ${attempt} and t.status = 'prepared' and o.status = 'watching' and t.conduit_order_id is null
       and o.cancel_refused_at is null
       and app_now() < least(o.expires_at - ${timing.sendMarginMs} * interval '1 millisecond',
                             t.option_expires_at - ${timing.quoteMarginMs} * interval '1 millisecond')

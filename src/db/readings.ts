@@ -110,7 +110,7 @@ async function storeEnd(
   await tx`
     update transactions set
       end_kind = ${order.status}, end_code = ${failure ? failure.code : order.cancellationReason},
-      end_linked = ${failure?.linked ?? null},
+      end_linked = ${failure ? failure.linked : attempt.endLinked},
       end_first_read_at = ${failure?.firstReadAt ?? attempt.endFirstReadAt ?? now}, end_read_again_at = ${failure?.readAgainAt ?? null},
       settled_debit = ${isSettled ? (lock.amounts?.debit ?? null) : null},
       settled_recipient = ${isSettled ? (lock.amounts?.recipient ?? null) : null},

@@ -38,8 +38,8 @@ const REFUSALS: Record<string, string> = {
   '28P01': 'PostgreSQL does not take the password of DATABASE_URL.',
   '42501': 'The user of DATABASE_URL may not do this: it must own the tables.',
   '42703': 'The tables are of another release. Run: npm run db:migrate',
-  '55P03': 'Somebody holds what this needs for longer than a second: run the same command again.',
   '42P01': 'The database has no tables yet. Run: npm run db:migrate',
+  '55P03': 'Somebody holds what this needs for longer than a second: run the same command again.',
 };
 
 function explain(error: unknown): string {

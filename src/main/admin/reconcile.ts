@@ -1,12 +1,7 @@
 import type { Bell } from '../../activities/bell.ts';
 import { createOrderRuns } from '../../activities/order-runs.ts';
-import {
-  type PassOptions,
-  type ReconcileDeps,
-  type Repair,
-  reconcileOrder,
-  reconcilePass,
-} from '../../activities/reconcile.ts';
+import { type PassOptions, type ReconcileDeps, reconcileOrder, reconcilePass } from '../../activities/reconcile.ts';
+import type { Repair } from '../../activities/repairs.ts';
 import {
   connectTemporal,
   isTemporalUnavailable,

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RunBook } from '../../activities/reconcile.ts';
+import type { RunBook } from '../../activities/repairs.ts';
 import type { Temporal } from '../../clients/temporal.ts';
 import type { Database } from '../../db/client.ts';
 import { findOrder } from '../../db/orders.ts';

@@ -6,9 +6,9 @@ import {
   createReconcile,
   type PassOptions,
   type ReconcileDeps,
-  type RunBook,
   reconcilePass,
 } from '../../../src/activities/reconcile.ts';
+import type { RunBook } from '../../../src/activities/repairs.ts';
 import type { Database } from '../../../src/db/client.ts';
 import { createLogger } from '../../../src/logger.ts';
 import { createMetrics } from '../../../src/metrics.ts';

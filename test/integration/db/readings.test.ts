@@ -129,6 +129,21 @@ test('another order, and another end, prove nothing and pause everything, once',
   await liftPause(test_.db, 'all');
 });
 
+test('a cancelled order that was also read as succeeded is still read, and what that showed of money stays', async () => {
+  const order = await aCreatedOrder();
+  const now = Date.now();
+  expect(await readFailed(order.id, 'none', now, { status: 'cancelled' })).toBe('stored');
+  expect(await readFailed(order.id, 'none', now + 1_000, { status: 'succeeded' })).toBe('contradicted');
+  expect(await readFailed(order.id, 'none', now + 2_000, { status: 'cancelled' })).toBe('stored');
+  expect(await attemptOf(order.id)).toMatchObject({
+    endKind: 'cancelled',
+    endLinked: 'completed',
+    lookupBegunAt: now + 2_000,
+  });
+  expect(await isProvenWithoutEffect(order.id)).toBe(false);
+  await liftPause(test_.db, 'all');
+});
+
 test('money that shows under an attempt closed as without effect has it followed, and the order neither cancelled nor expired', async () => {
   const { db } = test_;
   const order = await aCreatedOrder();
