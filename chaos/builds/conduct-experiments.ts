@@ -1,12 +1,12 @@
 // Situations in which customers, or Conduit, could be treated wrongly.
 import { Redis } from 'ioredis';
 import type { Experiment } from '../experiments/experiment.ts';
+import { ALONE, placeWaiting, untilPast } from '../experiments/orders-alone.ts';
 import { expectStruck, restartAll } from '../experiments/processes.ts';
 import { IDLE_TRANSACTION_MS } from '../experiments/seams.ts';
 import { callsOf } from '../load/customer-calls.ts';
 import type { Passing } from '../system/desk.ts';
 import { WORKERS } from '../system/fleet.ts';
-import { ALONE, placeWaiting, untilPast } from './orders-alone.ts';
 
 export const CONDUCT_EXPERIMENTS: readonly Experiment[] = [
   {
@@ -15,7 +15,7 @@ export const CONDUCT_EXPERIMENTS: readonly Experiment[] = [
     atRisk: ['I6'],
     ...ALONE,
     async run(stage) {
-      const orders = await placeWaiting(stage, 6, 20_000, 2);
+      const orders = await placeWaiting(stage, 6, 20_000, { repeats: 2 });
       const redis = new Redis(stage.system.env['REDIS_URL'] ?? '');
       await redis.flushall();
       redis.disconnect();

@@ -1,10 +1,10 @@
 // Situations in which money could be moved wrongly.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Experiment, Stage } from '../experiments/experiment.ts';
+import { ALONE, arm, cancelAll, placeWaiting, untilPast } from '../experiments/orders-alone.ts';
 import { expectStruck } from '../experiments/processes.ts';
 import type { PlacedOrder } from '../load/run-load.ts';
 import { WORKERS } from '../system/fleet.ts';
-import { ALONE, arm, cancelAll, placeWaiting, untilPast } from './orders-alone.ts';
 
 const create = (reference: string) => ({ operation: 'orders.create' as const, reference });
 const execute = (reference: string) => ({ operation: 'orders.execute' as const, reference });

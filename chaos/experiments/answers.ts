@@ -1,7 +1,7 @@
 // Conduit contradicts itself: in what it shows, in how executions end, in its clock and its signatures.
 import type { FaultRuleInput } from '../../simulator/faults/rules.ts';
 import type { Experiment } from './experiment.ts';
-import { expectAlert } from './processes.ts';
+import { listenFor } from './processes.ts';
 import { lostReplies, under } from './provider.ts';
 import { lastSeq } from './rest.ts';
 
@@ -114,10 +114,11 @@ export const ANSWER_EXPERIMENTS: readonly Experiment[] = [
       );
       // The orders that the crossing meets have some time: with a clock so far off no quote looks fresh.
       await sleep(windowMs * 0.4);
+      const expectAlert = await listenFor(stage, 'clock_skew');
       await system.simulator.setKnobs({ dateSkewMs: TOLD_SKEW_MS });
       note('the clock is off', { ms: TOLD_SKEW_MS });
       await sleep(windowMs / 4);
-      await expectAlert(stage, 'clock_skew');
+      await expectAlert();
       await during(
         'the clock is too far off',
         windowMs / 2 + 3_000,

@@ -62,7 +62,7 @@ const QUICK = ['F04', 'F12', 'F16', 'F19', 'F20', 'F21', 'F31', 'F40'];
 
 /** What there is to be run, a line each. */
 export function listing(): string {
-  const line = ({ id, title }: Experiment) => `${id.padEnd(4)} ${title}`;
+  const line = ({ id, title, atRisk }: Experiment) => `${id.padEnd(4)} ${title} (${atRisk.join(' ')})`;
   return [
     ...EXPERIMENTS.map(line),
     '',
@@ -74,14 +74,18 @@ export function listing(): string {
   ].join('\n');
 }
 
+function poolOf(options: Options): readonly Experiment[] {
+  if (options.mode === 'minutes') return [randomMix(options.minutes, IN_MIX)];
+  return options.mode === 'only' ? [...EXPERIMENTS, ...BUILD_EXPERIMENTS] : EXPERIMENTS;
+}
+
 /** The experiments that the options ask for, and those among them that this machine lacks something for. */
 export async function chosen(
   options: Options,
   tools: FaultTools,
   dir: string,
 ): Promise<{ runnable: Experiment[]; notRun: NotRun[] }> {
-  if (options.mode === 'minutes') return { runnable: [randomMix(options.minutes, IN_MIX)], notRun: [] };
-  const all = options.mode === 'only' ? [...EXPERIMENTS, ...BUILD_EXPERIMENTS] : EXPERIMENTS;
+  const all = poolOf(options);
   const asked = all.filter(({ id }) => {
     if (options.mode === 'only') return options.ids.includes(id);
     return options.mode === 'quick' ? id.startsWith('S') || QUICK.includes(id) : true;

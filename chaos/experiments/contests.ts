@@ -1,48 +1,17 @@
 // Customers against the clock: cancels and expiries at the moment of the crossing.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { FIAT, STABLES, TARGETS } from '../load/market.ts';
-import { bodyOf, type PlannedOrder } from '../load/plan.ts';
+import { FIAT, STABLES } from '../load/market.ts';
 import type { PlacedOrder } from '../load/run-load.ts';
 import { untilAnswered } from '../load/run-load.ts';
 import { BRIDGES, WORKERS } from '../system/fleet.ts';
 import type { Experiment, Stage } from './experiment.ts';
+import { placeWaiting, untilPast } from './orders-alone.ts';
 
 const NO_LOAD = { orders: 0, windowMs: 1_000 };
 const stays = async () => {};
 
-/** Orders that wait for the market, placed now and all at once, which nobody watches. */
-function waiting(stage: Stage, count: number, expiresAt: (index: number) => number): PlannedOrder[] {
-  const { random, system, experiment } = stage;
-  return Array.from({ length: count }, (_, index) => {
-    const pair = random.chance(0.5) ? STABLES : FIAT;
-    const customer = random.pick(system.customers);
-    return {
-      customer,
-      placeAtMs: random.between(0, 200),
-      cancelAfterMs: null,
-      repeats: 0,
-      triesOtherBody: false,
-      isWatched: false,
-      body: bodyOf(pair, {
-        amount: `${random.between(20, 200)}.${random.between(10, 99)}`,
-        target_rate: TARGETS[pair],
-        idempotency_key: `${experiment}-${Date.now().toString(36)}-${random.between(0, 1e9)}`,
-        user_id: customer.userId,
-        expires_at: new Date(expiresAt(index)).toISOString(),
-      }),
-    };
-  });
-}
-
-async function untilWatching({ system }: Stage, orders: readonly PlacedOrder[]): Promise<void> {
-  const ids = orders.map(({ orderId }) => orderId);
-  for (let waitedMs = 0; waitedMs < 15_000; waitedMs += 100) {
-    const [row] = await system.db<{ accepted: number }[]>`
-      select count(*)::int as accepted from orders where order_id = any(${ids}::uuid[]) and status = 'accepted'`;
-    if (row?.accepted === 0) return;
-    await sleep(100);
-  }
-}
+/** Of either pair, and not all in the same moment. */
+const MIXED = { pairs: [STABLES, FIAT], withinMs: 200 } as const;
 
 /** Resolves for an order when the event has been recorded, or when it has not come in time. */
 function watchFor(
@@ -114,8 +83,8 @@ export const CONTEST_EXPERIMENTS: readonly Experiment[] = [
       const leads: number[] = [];
       for (let round = 0; round < (isQuick ? 5 : 25); round += 1) {
         await market.away();
-        const orders = await stage.place(waiting(stage, GROUP, () => Date.now() + 25_000));
-        await untilWatching(stage, orders);
+        const orders = await placeWaiting(stage, GROUP, 25_000, MIXED);
+        await untilPast(stage, orders, ['accepted']);
         const isMeasured = leads.length > 0;
         const created = watchFor(stage, isMeasured ? 'attempt_created' : 'execute_permitted', orders);
         await market.cross();
@@ -156,7 +125,7 @@ export const CONTEST_EXPERIMENTS: readonly Experiment[] = [
         3_000,
         () => Promise.all(BRIDGES.map((name) => system.fleet.kill(name))),
         async () => {
-          const orders = await stage.place(waiting(stage, 30, () => Date.now() + 20_000));
+          const orders = await placeWaiting(stage, 30, 20_000, MIXED);
           await Promise.all(orders.map(({ orderId, calls }) => untilAnswered(random, () => calls.cancel(orderId))));
           await Promise.all(BRIDGES.map((name) => system.fleet.start(name)));
         },
@@ -173,7 +142,7 @@ export const CONTEST_EXPERIMENTS: readonly Experiment[] = [
     async run(stage) {
       const { random, note, struck } = stage;
       const expiry = Date.now() + 14_000;
-      const orders = await stage.place(waiting(stage, 20, (index) => expiry + index * 40));
+      const orders = await placeWaiting(stage, 20, (index) => expiry + index * 40, MIXED);
       await Promise.all(
         orders.map(async ({ orderId, calls, plan }, index) => {
           const [from, to] = index % 2 === 0 ? AROUND_EXPIRY_MS : AFTER_EXPIRY_MS;
@@ -206,9 +175,12 @@ export const CONTEST_EXPERIMENTS: readonly Experiment[] = [
       const sendMarginMs = 1_000 * Number(system.settings['SEND_MARGIN_SECONDS']);
       const crossing = Date.now() + 16_000;
       // Some expire at the crossing itself; for others the margin before their expiry begins while they look and send.
-      await stage.place(waiting(stage, 15, () => crossing + random.between(0, 50)));
-      const contested = await stage.place(
-        waiting(stage, FENCES, (index) => crossing + sendMarginMs + index * FENCES_APART_MS),
+      await placeWaiting(stage, 15, () => crossing + random.between(0, 50), MIXED);
+      const contested = await placeWaiting(
+        stage,
+        FENCES,
+        (index) => crossing + sendMarginMs + index * FENCES_APART_MS,
+        MIXED,
       );
       await sleep(Math.max(0, crossing - Date.now()));
       await market.cross();
@@ -218,7 +190,7 @@ export const CONTEST_EXPERIMENTS: readonly Experiment[] = [
       const [close] = await permittedWithin(stage, contested, sendMarginMs);
       struck(close !== undefined, 'nothing was permitted within a second of the margin');
       const expiry = Date.now() + 12_000;
-      await stage.place(waiting(stage, 15, () => expiry + random.between(0, 50)));
+      await placeWaiting(stage, 15, () => expiry + random.between(0, 50), MIXED);
       await during(
         'no worker',
         Math.max(0, expiry + 3_000 - Date.now()),

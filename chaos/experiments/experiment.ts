@@ -48,6 +48,7 @@ export interface Experiment {
   readonly id: string;
   /** What is broken, in a few words. */
   readonly title: string;
+  /** What it threatens most; all of them are judged. */
   readonly atRisk: readonly Invariant[];
   readonly needs?: readonly ('faketime' | 'mount')[];
   readonly load?: Partial<LoadShape>;

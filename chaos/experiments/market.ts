@@ -5,6 +5,9 @@ import { disarm } from './provider.ts';
 
 const LIES = ['zero', 'negative', 'absurd', 'nan', 'stale', 'swapped', 'swapped_refs'] as const;
 
+/** From a move of the market until a tick has seen it, at most. */
+const SEEN_WITHIN_MS = 1_500;
+
 export const MARKET_EXPERIMENTS: readonly Experiment[] = [
   {
     id: 'F27',
@@ -26,10 +29,13 @@ export const MARKET_EXPERIMENTS: readonly Experiment[] = [
         () => {},
         () => {},
       );
+      // Before and after it flaps it moves, too: once each.
+      const { instant } = system.db.typed;
+      const [from, until] = [beganAt + windowMs / 4, beganAt + windowMs * 0.75];
       const flapped = await system.db`
-        select pair from rate_observations where observed_at > ${system.db.typed.instant(beganAt)}
+        select pair from rate_observations where observed_at between ${instant(from + SEEN_WITHIN_MS)} and ${instant(until)}
         group by pair having count(distinct reference_rate) > 1`;
-      struck(flapped.length > 0, 'nobody saw the rate of any pair on both sides');
+      struck(flapped.length > 0, 'nobody saw the rate of any pair flap');
     },
   },
   {

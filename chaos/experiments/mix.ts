@@ -12,6 +12,7 @@ export function randomMix(minutes: number, among: readonly Experiment[]): Experi
     id: 'F45',
     title: `faults at random for ${minutes} min`,
     atRisk: ['I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'I7'],
+    needs: [...new Set(among.flatMap(({ needs = [] }) => needs))],
     load: { orders: minutes * ORDERS_PER_MINUTE, windowMs, expiresInMs: [16_000, 60_000] },
     // There and back, so that orders always find a market that crosses for them.
     async moveMarket({ market, sleep, diceOf }) {

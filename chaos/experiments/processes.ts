@@ -64,13 +64,18 @@ export async function countOf(
 /** A slow machine comes to it later. */
 const TOLD_WITHIN_MS = 12_000;
 
-/** Somebody must be told: by a worker that has run since then. */
-export async function expectAlert({ system, expect, sleep }: Stage, alert: Alert): Promise<void> {
-  const isRung = async () => (await countOf(system, WORKERS, 'alerts_total', `alert="${alert}"`)) > 0;
-  let isTold = await isRung();
-  for (const giveUpAt = Date.now() + TOLD_WITHIN_MS; !isTold && Date.now() < giveUpAt; isTold = await isRung())
-    await sleep(500);
-  expect(isTold, 'I14', `nobody was told: no ${alert}`);
+/** Listens from now on; what it gives back says whether somebody was told: by a worker that has run since then. */
+export async function listenFor({ system, expect, sleep }: Stage, alert: Alert): Promise<() => Promise<void>> {
+  const rungNow = () => Promise.all(WORKERS.map((name) => countOf(system, [name], 'alerts_total', `alert="${alert}"`)));
+  const before = await rungNow();
+  // Who was started meanwhile counts from nothing again.
+  const isRung = async () => (await rungNow()).some((count, index) => count > 0 && count !== before[index]);
+  return async () => {
+    let isTold = await isRung();
+    for (const giveUpAt = Date.now() + TOLD_WITHIN_MS; !isTold && Date.now() < giveUpAt; isTold = await isRung())
+      await sleep(500);
+    expect(isTold, 'I14', `nobody was told: no ${alert}`);
+  };
 }
 
 /** How many questions that were asked in that time were answered 503. */

@@ -2,7 +2,7 @@
 import type { ArmedRule, FaultRuleInput } from '../../simulator/faults/rules.ts';
 import type { Passing } from '../system/desk.ts';
 import type { Experiment, Stage } from './experiment.ts';
-import { crashAtSeam, expectAlert, expectStruck } from './processes.ts';
+import { crashAtSeam, expectStruck, listenFor } from './processes.ts';
 import { lastSeq } from './rest.ts';
 
 type Operation = 'orders.create' | 'orders.execute';
@@ -136,6 +136,7 @@ export const PROVIDER_EXPERIMENTS: readonly Experiment[] = [
     title: 'as F20, and look-ups fail for ten minutes',
     atRisk: ['I1'],
     async run(stage) {
+      const expectAlert = await listenFor(stage, 'lookup_unavailable');
       const down: FaultRuleInput[] = ['orders.get' as const, 'orders.list' as const].map((operation) => ({
         match: { operation, times: 'always' },
         action: { html: { status: 503, when: 'before' } },
@@ -150,7 +151,7 @@ export const PROVIDER_EXPERIMENTS: readonly Experiment[] = [
       const unknown = await stage.system.db`
         select 1 from transactions where unknown_since is not null and closed_at is null`;
       stage.struck(unknown.length > 0, 'after ten minutes without look-ups nothing was unresolved');
-      if (!stage.isQuick) await expectAlert(stage, 'lookup_unavailable');
+      if (!stage.isQuick) await expectAlert();
       await disarm(stage, 0);
     },
   },

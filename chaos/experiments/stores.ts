@@ -117,7 +117,7 @@ export const STORE_EXPERIMENTS: readonly Experiment[] = [
       system.configure('api', { DATABASE_MAX_CONNECTIONS: '2' });
       await restartAll(system, ['api']);
       // In the words of what it does to the database's clients: what they had asked for may come to nothing.
-      note('two connections, 200 requests at once, and they stall');
+      note('two connections, 200 requests at once, and they stall', { process: 'api' });
       const beganAt = Date.now();
       const shape = { orders: 200, windowMs: 0, kinds: { crossing: 0, contested: 0, expiring: 30, at_once: 1 } };
       const runId = `${experiment}-burst-${Date.now().toString(36)}`;

@@ -14,8 +14,6 @@ export interface Caller {
 
 export interface Callers {
   readonly all: readonly Caller[];
-  /** Keys that only these callers have: they are shown to nobody either. */
-  readonly secrets: readonly string[];
   /** Takes the keys back that were made for them. */
   dismiss(): Promise<void>;
 }
@@ -26,18 +24,18 @@ const SHOWN_CHARS = 8;
 const bearer = (key: string): Header => ['Authorization', `Bearer ${key}`];
 
 /** Every kind of caller of an order of `owner`; the keys of some are made, and one revoked, as an operator does it. */
-export async function callersOf({ env }: System, owner: Customer, stranger: Customer): Promise<Callers> {
+export async function callersOf({ env, keepSecret }: System, owner: Customer, stranger: Customer): Promise<Callers> {
   const admin = (...args: string[]) => runProductCommand('admin', args, env);
   const revoke = (key: string) => admin('key', 'revoke', '--prefix', key.slice(0, SHOWN_CHARS));
   const [service, revoked] = await Promise.all([
     admin('key', 'add', '--service'),
     admin('key', 'add', '--user', owner.userId),
   ]);
+  keepSecret(service, revoked);
   await revoke(revoked);
   const nobody = (name: string, ...headers: Header[]): Caller => ({ name, kind: 'nobody', headers });
   const own = owner.apiKey;
   return {
-    secrets: [service, revoked],
     dismiss: async () => void (await revoke(service)),
     all: [
       nobody('no credentials'),

@@ -8,9 +8,7 @@ import { answersHttp } from '../../stack/wait.ts';
 /** What a link can suffer. `stream` is seen from who connects: upstream are its requests, downstream its replies. */
 export type Toxic =
   | { readonly type: 'timeout'; readonly stream: Stream; readonly timeout: number }
-  | { readonly type: 'latency'; readonly stream: Stream; readonly latency: number; readonly jitter: number }
-  | { readonly type: 'reset_peer'; readonly stream: Stream; readonly timeout: number }
-  | { readonly type: 'limit_data'; readonly stream: Stream; readonly bytes: number };
+  | { readonly type: 'latency'; readonly stream: Stream; readonly latency: number; readonly jitter: number };
 type Stream = 'upstream' | 'downstream';
 
 /** Every connection of the system by a name such as `worker1>temporal`: who connects, and to what. */

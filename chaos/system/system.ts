@@ -39,6 +39,8 @@ export interface System {
   readonly apiUrl: string;
   /** What nobody may ever print. */
   readonly secrets: readonly string[];
+  /** Adds some that were made later. */
+  readonly keepSecret: (...more: readonly string[]) => void;
   readonly settings: Readonly<Record<string, string>>;
   readonly env: Readonly<Record<string, string>>;
   /** Conduit signs its webhooks with a new secret; the api knows it from its next start on, beside the former one. */
@@ -182,7 +184,7 @@ async function layGround(
 
 type Product = Pick<
   System,
-  'env' | 'apiUrl' | 'db' | 'temporal' | 'simulator' | 'customers' | 'secrets' | 'rotateWebhookSecret'
+  'env' | 'apiUrl' | 'db' | 'temporal' | 'simulator' | 'customers' | 'secrets' | 'keepSecret' | 'rotateWebhookSecret'
 >;
 
 /** A migrated database, an endpoint for the provider's webhooks, and customers: all that the processes need before they start. */
@@ -217,9 +219,10 @@ async function prepareProduct(
     const next = await rotateWebhookSecret({ baseUrl, apiKey }, webhook.id);
     const [former = ''] = (env['CONDUIT_WEBHOOK_SECRET'] ?? '').split(',');
     env['CONDUIT_WEBHOOK_SECRET'] = `${next},${former}`;
-    secrets.push(next);
+    keepSecret(next);
   };
-  return { env, apiUrl, db, temporal, simulator, customers, secrets, rotateWebhookSecret: rotate };
+  const keepSecret = (...more: readonly string[]) => void secrets.push(...more);
+  return { env, apiUrl, db, temporal, simulator, customers, secrets, keepSecret, rotateWebhookSecret: rotate };
 }
 
 async function addCustomer(env: Record<string, string>, simulator: SimulatorControl): Promise<Customer> {

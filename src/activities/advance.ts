@@ -7,7 +7,6 @@ import { type LoadedSituation, loadSituation } from '../db/situations.ts';
 import { decide } from '../domain/decide.ts';
 import type { Instant, Order } from '../domain/order.ts';
 import type { Action, RecordPlan, Situation } from '../domain/plan.ts';
-import { AUTO_EXECUTE_IGNORED } from '../domain/replies.ts';
 import type { Timing } from '../domain/timing.ts';
 import { type Bell, ringAlarms } from './bell.ts';
 import type { Activities, Hints, Step } from './interface.ts';
@@ -63,8 +62,7 @@ export function createAdvanceActivities({
       bell.alert('cancelled_by_provider', fields);
     if (record.kind === 'fence' && record.reason === 'account_changed') bell.alert('account_changed', fields);
     // A pause that heals by itself may be over, and set anew, before anybody sees that it is there.
-    if ('pause' in record && record.pause !== null && record.code !== AUTO_EXECUTE_IGNORED)
-      bell.alert('access_refused', fields);
+    if ('pause' in record && record.pause !== null) bell.alert('access_refused', fields);
     // What was told before we knew of the success could not be told apart from the way there.
     if (record.kind === 'complete' && (await wasTakenBack(db, order.id).catch(() => false)))
       bell.alert('transaction_after_success', fields);

@@ -9,7 +9,7 @@ import type { LookupResult } from '../domain/attempt.ts';
 import { attemptReference, sendKey } from '../domain/ids.ts';
 import type { Instant, Seen } from '../domain/order.ts';
 import { observedOf, readLock } from '../domain/provider-order.ts';
-import { lookupDueAt } from '../domain/timing.ts';
+import { lookupDueAt, lookupsFrom } from '../domain/timing.ts';
 import { readClaimedByPages } from './claimed-pages.ts';
 import type { Activities, ErrandResult } from './interface.ts';
 import { lockTermsOf, said, setPause } from './provider.ts';
@@ -47,11 +47,9 @@ export function createLookups(deps: TransferDeps): Pick<Activities, 'lookUpAttem
   async function keep(attempt: AttemptRow, found: Found, begunAt: Instant, dueAt?: Instant): Promise<ErrandResult> {
     const { orderId, attempt: number } = attempt;
     const result = resultOf(found);
-    const last = (await sendsOfAttempt(db, orderId, number)).at(-1);
+    const from = lookupsFrom(await sendsOfAttempt(db, orderId, number)) ?? attempt.createdAt;
     const nextLookupAt =
-      found.kind === 'rate_limited'
-        ? begunAt + found.retryAfterMs
-        : (dueAt ?? lookupDueAt(last?.permittedAt ?? attempt.createdAt, begunAt, timing));
+      found.kind === 'rate_limited' ? begunAt + found.retryAfterMs : (dueAt ?? lookupDueAt(from, begunAt, timing));
     const reading = found.kind === 'found' ? found.reading : null;
     // That no money has moved counts only when it is read again half a minute later.
     const isToReadAgain = reading?.linked?.effect === 'none' || reading?.linked?.effect === 'no_effect';
@@ -75,6 +73,7 @@ export function createLookups(deps: TransferDeps): Pick<Activities, 'lookUpAttem
 /** A person is called for what cannot be. */
 export function pageDoubt({ bell }: TransferDeps, stored: LookupStored, { orderId, attempt }: AttemptRow): void {
   if (stored === 'second_order') bell.page('two_orders_under_reference', { order_id: orderId, attempt });
+  if (stored === 'auto_execute') bell.page('auto_execute_ignored', { order_id: orderId, attempt });
   if (stored === 'contradicted') bell.page('end_contradicted', { order_id: orderId, attempt });
 }
 

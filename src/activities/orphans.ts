@@ -48,8 +48,10 @@ function showsMoney(found: Found): boolean {
  */
 function hasMoneyMoved(row: AttemptRow, found: Found, { expiresAt }: OrderRow, now: Instant): boolean {
   if (row.endKind === 'succeeded' || row.endLinked === 'completed') return true;
-  const isOver =
-    found.kind === 'found' && found.reading.order.status !== 'pending' && found.reading.linked?.effect !== 'open';
+  const status = found.kind === 'found' ? found.reading.order.status : 'pending';
+  // An end beside another one is none: which of the two holds nobody knows.
+  const isSameEnd = status !== 'pending' && (row.endKind === null || row.endKind === status);
+  const isOver = found.kind === 'found' && isSameEnd && found.reading.linked?.effect !== 'open';
   if (isOver) return false;
   return row.endKind === null ? row.observed === 'claimed' : row.endLinked === 'open' && now >= expiresAt;
 }

@@ -7,7 +7,7 @@ import { findOrder, type OrderRow } from '../db/orders.ts';
 import { type MoneyOperation, takePermit } from '../db/permits.ts';
 import { closeGate, pairBook } from '../db/rate-watch.ts';
 import { storeSendReply } from '../db/send-replies.ts';
-import { insertSend } from '../db/sends.ts';
+import { insertSend, sendsOfAttempt } from '../db/sends.ts';
 import { parsePair } from '../domain/assets.ts';
 import { attemptReference, sendKey } from '../domain/ids.ts';
 import type { Seen } from '../domain/order.ts';
@@ -113,6 +113,7 @@ export async function cancelAtProvider(
   const { db, timing } = deps;
   if (!attempt.conduitOrderId) return said('refused');
   const key = sendKey(attemptReference(order.id, attempt.attempt), 'cancel', keyNumber);
+  const before = await sendsOfAttempt(db, order.id, attempt.attempt);
   const { sendId } = await insertSend(db, {
     orderId: order.id,
     attempt: attempt.attempt,
@@ -121,7 +122,9 @@ export async function cancelAtProvider(
     key,
     body: '',
   });
-  await setNextLookup(db, order.id, attempt.attempt, 2 * timing.secondMs);
+  // What a repeated one came to is seen when the look-ups come to it: see `lookupsFrom`.
+  const isFirst = !before.some(({ operation }) => operation === 'cancel');
+  if (isFirst) await setNextLookup(db, order.id, attempt.attempt, 2 * timing.secondMs);
   const result = await deps.conduit.cancelOrder({ conduitOrderId: attempt.conduitOrderId, key });
   return keepSendReply(deps, { order, attempt, operation: 'cancel', sendId, key }, result);
 }
@@ -151,6 +154,7 @@ async function keepSendReply(deps: TransferDeps, sent: Sent, result: SendResult)
     storeSendReply(db, { orderId: order.id, attempt: attempt.attempt, sendId: sent.sendId, operation, reply, reading }),
   );
   if (stored === 'second_order') bell.page('two_orders_under_reference', fields);
+  if (stored === 'auto_execute') bell.page('auto_execute_ignored', fields);
   if (stored === 'late' && operation === 'execute') bell.page('late_execute_reply', fields);
   if (reply.outcome === 'accepted') await hints.keepReply(sent.key, JSON.stringify(reply.raw));
   await deps.cacheOrder(order.id);

@@ -4,7 +4,14 @@ import { type AttemptRow, findAttempt, isMoneyMoving } from './attempts.ts';
 import { type Database, inTransaction, type Transaction } from './client.ts';
 import { lockOrder, type OrderRow } from './orders.ts';
 import { addPause, FOR_A_PERSON } from './pauses.ts';
-import { doubtAbout, type ProviderReading, raiseObserved, storeReading } from './readings.ts';
+import {
+  doubtAbout,
+  keepLinked,
+  type ProviderReading,
+  type ReadingStored,
+  raiseObserved,
+  storeReading,
+} from './readings.ts';
 
 export interface Lookup {
   readonly orderId: string;
@@ -17,7 +24,7 @@ export interface Lookup {
 }
 
 /** `second_order`, `contradicted`: what was read cannot be, next to what was read before; it is told the first time. */
-export type LookupStored = 'stored' | 'second_order' | 'contradicted';
+export type LookupStored = ReadingStored | 'second_order' | 'contradicted';
 
 /**
  * Stores one look-up. The newest result is bookkeeping; the strongest reading only ever rises, so that a lagging read never
@@ -32,7 +39,11 @@ export async function storeLookup(db: Database, lookup: Lookup): Promise<LookupS
     const { reading } = lookup;
     const doubt = reading && doubtAbout(attempt, reading);
     await storeResult(tx, attempt, doubt ? { ...lookup, result: 'ambiguous' } : lookup);
-    if (doubt === 'contradicted' && reading?.order.status === 'succeeded') await noteMoneyMoved(tx, attempt);
+    if (doubt === 'contradicted') {
+      await keepLinked(tx, attempt, reading?.order.linkedTransactionIds ?? []);
+      const hasMoved = reading?.order.status === 'succeeded' || reading?.linked?.effect === 'completed';
+      if (hasMoved) await noteMoneyMoved(tx, attempt);
+    }
     if (doubt) {
       await followIfMoving(tx, order, attempt);
       // What a person has seen and resumed stays resumed.
@@ -45,9 +56,9 @@ export async function storeLookup(db: Database, lookup: Lookup): Promise<LookupS
     }
     if (lookup.result === 'absent') await raiseObserved(tx, attempt, 'absent');
     if (!reading) return 'stored';
-    await storeReading(tx, attempt, reading, lookup.begunAt);
+    const stored = await storeReading(tx, attempt, reading, lookup.begunAt);
     await followIfMoving(tx, order, attempt);
-    return 'stored';
+    return stored;
   });
 }
 
@@ -69,7 +80,7 @@ async function storeResult(
     where order_id = ${orderId} and attempt = ${attempt}`;
 }
 
-/** "Succeeded" beside another end: which of the two holds is for a person, but nothing is tried again. */
+/** Money that moved, beside another end: which of the two holds is for a person, but nothing is tried again. */
 async function noteMoneyMoved(tx: Transaction, { orderId, attempt }: AttemptRow): Promise<void> {
   await tx`
     update transactions set end_linked = 'completed', end_read_again_at = null

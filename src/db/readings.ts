@@ -2,9 +2,11 @@ import type { LinkedEffect, Observed } from '../domain/attempt.ts';
 import { failureAfter } from '../domain/failure.ts';
 import type { Instant } from '../domain/order.ts';
 import { type Lock, observedOf, type ProviderOrder } from '../domain/provider-order.ts';
+import { AUTO_EXECUTE_IGNORED } from '../domain/replies.ts';
 import { type AttemptRow, endOf } from './attempts.ts';
 import type { Transaction } from './client.ts';
 import { databaseNow } from './clock.ts';
+import { addPause, FOR_A_PERSON } from './pauses.ts';
 
 // What the rows keep of the provider's word on an attempt's order, under the order's lock. It only ever becomes stronger.
 
@@ -17,20 +19,27 @@ export interface ProviderReading {
   readonly raw: unknown;
 }
 
+/** `auto_execute`: the provider's order may execute by itself, and that is news. */
+export type ReadingStored = 'stored' | 'auto_execute';
+
 /** Keeps a reading that is in no {@link doubtAbout}. `begunAt`: the database's clock before its request left. */
 export async function storeReading(
   tx: Transaction,
   attempt: AttemptRow,
   reading: ProviderReading,
   begunAt: Instant,
-): Promise<void> {
+): Promise<ReadingStored> {
   const { order } = reading;
-  await storeCreated(tx, attempt, reading);
+  const isNew = await storeCreated(tx, attempt, reading);
+  const stored = isNew && reading.lock.fault === 'auto_execute' ? 'auto_execute' : 'stored';
+  // It may be executing now, and whoever fences its attempt has stopped nothing: no money moves until a person has looked.
+  if (stored === 'auto_execute') await addPause(tx, { ...FOR_A_PERSON, reason: AUTO_EXECUTE_IGNORED });
   await keepLinked(tx, attempt, order.linkedTransactionIds);
   // A failure proves nothing until its linked transactions are read.
-  if (order.status === 'failed' && reading.linked === null) return;
+  if (order.status === 'failed' && reading.linked === null) return stored;
   await raiseObserved(tx, attempt, observedOf(order));
   if (order.status !== 'pending') await storeEnd(tx, attempt, reading, begunAt);
+  return stored;
 }
 
 /** Why a reading cannot be, next to what was read before: of two orders under one reference nothing is concluded, nor of two ends. */
@@ -40,14 +49,14 @@ export function doubtAbout(attempt: AttemptRow, { order }: ProviderReading): 'se
   return isOtherEnd ? 'contradicted' : null;
 }
 
-/** Keeps the provider's order and what it locked; the first one read stays. */
+/** Keeps the provider's order and what it locked; the first one read stays. Whether this one did. */
 async function storeCreated(
   tx: Transaction,
   { orderId, attempt }: AttemptRow,
   { order, lock, raw }: ProviderReading,
-): Promise<void> {
+): Promise<boolean> {
   const { amounts } = lock;
-  await tx`
+  const rows = await tx`
     update transactions set
       conduit_order_id = ${order.id},
       locked_debit = ${amounts?.debit ?? null}, locked_recipient = ${amounts?.recipient ?? null},
@@ -56,10 +65,11 @@ async function storeCreated(
       observed = case when observed is null or observed = 'absent' then 'pending' else observed end,
       observed_begun_at = coalesce(observed_begun_at, app_now())
     where order_id = ${orderId} and attempt = ${attempt} and conduit_order_id is null`;
+  return rows.count === 1;
 }
 
 /** Transactions that were shown once are read for good, whether or not a later reading shows them. */
-async function keepLinked(tx: Transaction, attempt: AttemptRow, shown: readonly string[]): Promise<void> {
+export async function keepLinked(tx: Transaction, attempt: AttemptRow, shown: readonly string[]): Promise<void> {
   const all = [...new Set([...attempt.linkedTransactionIds, ...shown])];
   if (all.length === attempt.linkedTransactionIds.length) return;
   await tx`
@@ -75,8 +85,10 @@ export async function raiseObserved(
   to: Observed,
 ): Promise<void> {
   if (observed !== null && RANKS[observed] >= RANKS[to]) return;
+  const isResolved = RANKS[to] >= RANKS.claimed;
   await tx`
-    update transactions set observed = ${to}, observed_begun_at = app_now() where order_id = ${orderId} and attempt = ${attempt}`;
+    update transactions set observed = ${to}, observed_begun_at = app_now(), unknown_since = ${isResolved ? null : tx`unknown_since`}
+    where order_id = ${orderId} and attempt = ${attempt}`;
 }
 
 /** The first end read is the end; only what the linked transactions of a failure say may still become clear. */

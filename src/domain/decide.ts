@@ -41,8 +41,8 @@ export function decide(situation: Situation, now: Instant, timing: Timing): Acti
 function decideIdle(situation: Situation, now: Instant, timing: Timing): Action {
   const { order, isLookWanted, gateClosedUntil } = situation;
   if (situation.isMovingElsewhere) return sleep(now + 30 * timing.secondMs, 'alarm');
-  if (now >= order.expiresAt) return record({ kind: 'expire' });
   if (order.cancelRefusedAt !== null) return record({ kind: 'fail', reason: 'cancel_requested', code: null });
+  if (now >= order.expiresAt) return record({ kind: 'expire' });
   const fenceAt = order.expiresAt - timing.sendMarginMs;
   // From the fence on nothing could be sent in time any more, so nothing is quoted either.
   if (now >= fenceAt) return sleep(order.expiresAt, 'expiry');
@@ -105,10 +105,7 @@ function decideCreated(situation: Situation, attempt: Attempt, now: Instant, tim
     return now >= until ? fence('lock_unacceptable') : lookUpWhenDue(attempt, now, timing);
   }
   const refusal = executeRefusal(situation, attempt, now, timing);
-  // An order that executes by itself may be executing now: nothing else may start until a person has looked.
-  if (refusal && attempt.lockFault === 'auto_execute')
-    return fence(refusal, { code: AUTO_EXECUTE_IGNORED, pause: 'all' });
-  if (refusal) return fence(refusal);
+  if (refusal) return fence(refusal, attempt.lockFault === 'auto_execute' ? { code: AUTO_EXECUTE_IGNORED } : {});
   const executes = sendsOf(attempt, 'execute');
   const last = executes.at(-1);
   const dueAt = last ? retryExecuteAt(executes, last, timing) : now;

@@ -110,7 +110,7 @@ export const AUTO_EXECUTE_IGNORED = 'AUTO_EXECUTE_IGNORED';
 
 /** "Feature off" is a contract matter: a probe that succeeds proves nothing about it, so a person lifts that pause. */
 export function healsByProbe(code: ProviderCode): boolean {
-  return !['FEATURE_NOT_ENABLED', 'CLIENT_MARKUP_NOT_ENABLED', AUTO_EXECUTE_IGNORED].includes(code);
+  return !['FEATURE_NOT_ENABLED', 'CLIENT_MARKUP_NOT_ENABLED'].includes(code);
 }
 
 /** Failure codes of a failed Conduit order after which no money has moved, when its linked transactions agree. */

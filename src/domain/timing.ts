@@ -17,12 +17,22 @@ export interface Timing {
 const LOOKUP_STEPS_S = [2, 5, 15];
 const HOUR_S = 3600;
 
-/** When the next look-up is due: 2, 5 and 15 s after the last send, then every 30 s, after an hour every 60 s. */
+/** When the next look-up is due: 2, 5 and 15 s after `from`, then every 30 s, after an hour every 60 s. See {@link lookupsFrom}. */
 export function lookupDueAt(from: Instant, now: Instant, timing: Timing): Instant {
   const elapsedS = (now - from) / timing.secondMs;
   const step = LOOKUP_STEPS_S.find((seconds) => seconds > elapsedS);
   if (step !== undefined) return from + step * timing.secondMs;
   return now + (elapsedS < HOUR_S ? 30 : 60) * timing.secondMs;
+}
+
+/**
+ * From when that counts: from the newest create or execute, or the first cancel if that is younger. A cancel is repeated with each
+ * look-up that still shows the order open: if each began the steps anew, the two would chase each other.
+ */
+export function lookupsFrom(sends: readonly Send[]): Instant | null {
+  const firstCancel = sends.find(({ operation }) => operation === 'cancel');
+  const counted = sends.filter((send) => send.operation !== 'cancel' || send === firstCancel);
+  return counted.length === 0 ? null : Math.max(...counted.map(({ permittedAt }) => permittedAt));
 }
 
 /** When an orphan is looked up next: like a live attempt for an hour, then every ten minutes. */

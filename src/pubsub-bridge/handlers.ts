@@ -43,9 +43,9 @@ export function createHandlers({ db, temporal, keepWatching }: HandlerDeps): Han
       return temporal.signalOrder(order_id, orderChanged);
     },
 
-    async 'conduit-events'({ order_id }) {
+    async 'conduit-events'({ order_id, event_id }) {
       // First the row: a run that is not there to be signalled finds it when it begins.
-      await hastenLookups(db, order_id);
+      await hastenLookups(db, order_id, event_id);
       return temporal.signalOrder(order_id, conduitOrderChanged);
     },
   };

@@ -1,11 +1,11 @@
 // I1, I7 and I14, as the service itself saw them: what it calls a person for because money moved that it had not sent, and what it cannot do.
-import type { Evidence } from '../evidence.ts';
+import { type Evidence, orderOf } from '../evidence.ts';
 import { broken, type Invariant, type Violation } from '../verdict.ts';
 import type { Fact } from '../witnesses.ts';
 
 interface Harm {
   readonly law: Invariant;
-  /** A fact of the ledger that shows a fault of the provider's, which alone excuses it. */
+  /** A fact of the ledger that shows a fault of the provider's, which alone excuses it: of the same order, where one is named. */
   readonly unless?: (fact: Fact) => boolean;
 }
 
@@ -19,6 +19,8 @@ const HARMS = new Map<string, Harm>(
     settled_differs_from_lock: { law: 'I7' },
     two_orders_under_reference: { law: 'I1', unless: ({ twinOf }: Fact) => twinOf !== undefined },
     auto_execute_ignored: { law: 'I1', unless: ({ by }: Fact) => by === 'auto' },
+    // The same, as the reason of the pause.
+    AUTO_EXECUTE_IGNORED: { law: 'I1', unless: ({ by }: Fact) => by === 'auto' },
   } as const),
 );
 
@@ -42,7 +44,8 @@ function judgeCalls({ events, pauses, history, ledger }: Evidence): Violation[] 
   );
   const alarm = (why: string, orderId: string | null): Violation[] => {
     const harm = HARMS.get(why);
-    if (!harm || (harm.unless && ledger.some(harm.unless))) return [];
+    const its = orderId === null ? ledger : ledger.filter(({ reference }) => orderOf(reference) === orderId);
+    if (!harm || (harm.unless && its.some(harm.unless))) return [];
     return [broken(harm.law, orderId, `people were called: ${why}`)];
   };
   return [

@@ -1,4 +1,5 @@
 // I2: each order that was accepted is there, and has ended in time, whether or not its customer heard of it.
+import type { FaultNote } from '../../evidence/history.ts';
 import { type Evidence, groupBy, isTerminal } from '../evidence.ts';
 import type { AttemptRow, EventRow, OrderRow } from '../rows.ts';
 import { isStrike } from '../strikes.ts';
@@ -57,11 +58,18 @@ function troublesIn({ history, meta }: Evidence): Trouble[] {
       const ends = turns.filter((it) => it.experiment === experiment && ENDINGS.includes(it.what)).map(({ at }) => at);
       const hasEnded = turns.some((it) => it.experiment === experiment && it.what === 'ended');
       const all = hasEnded ? ends : [...ends, meta.healedAt];
-      const its = faults.filter((it) => it.experiment === experiment && (isStrike(it) || UNANSWERED.test(it.what)));
+      const its = faults.filter((it) => it.experiment === experiment && keepsFromEnding(it));
       return all
         .map((to, index) => ({ from: all[index - 1] ?? beganAt, to }))
         .filter(({ from, to }) => its.some(({ at }) => at >= from && at <= to));
     });
+}
+
+/** The api takes orders and cancels, and Redis keeps rates at hand: without them an order ends as it would with them. */
+function keepsFromEnding(fault: FaultNote): boolean {
+  const { what, detail } = fault;
+  const isOfApi = detail?.['process'] === 'api' || detail?.['name'] === 'api';
+  return UNANSWERED.test(what) || (isStrike(fault) && !isOfApi && !what.startsWith('Redis'));
 }
 
 /** When nothing kept the order from ending any more: at its expiry, or once what it had lived through until then was over. */

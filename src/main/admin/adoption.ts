@@ -143,7 +143,7 @@ async function learn(deps: AdoptionDeps, order: OrderRow, row: AttemptRow): Prom
     reading,
     nextLookupAt: begunAt,
   });
-  return stored === 'stored' ? 'stored' : 'ambiguous';
+  return stored === 'stored' || stored === 'auto_execute' ? 'stored' : 'ambiguous';
 }
 
 /**

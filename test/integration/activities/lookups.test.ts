@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
+import { cancelOrder } from '../../../src/db/cancel.ts';
 import { findOrder } from '../../../src/db/orders.ts';
 import { applyRecord } from '../../../src/db/records.ts';
 import { TIMING } from '../db/support.ts';
@@ -53,6 +54,42 @@ test('two orders under one reference: nothing is sent, all is paused and a perso
   const { next } = await lab.activities.advanceOrder(orderId, { isLookWanted: false, isFirst: false });
   expect(next.kind === 'sleep' || next.kind === 'look_up').toBe(true);
   expect(await lab.ledger(orderId)).not.toContain('order.claimed');
+});
+
+test('a cancel that Conduit neither takes nor refuses is repeated as the look-ups come, not faster', async () => {
+  const orderId = await lab.order();
+  await lab.conduit.control.armFault(
+    { match: { operation: 'orders.execute', times: 'always' }, action: { drop: 'before' } },
+    {
+      match: { operation: 'orders.cancel', times: 'always' },
+      action: { problem: { code: 'ORDER_CANCEL_IN_PROGRESS', status: 409 } },
+    },
+  );
+  await lab.drive(
+    orderId,
+    ({ next }, did) => did.some((what) => what.startsWith('send_execute')) && next.kind === 'sleep',
+  );
+  expect(await cancelOrder(lab.db, orderId, 'api', TIMING)).toMatchObject({ answer: 'too_late' });
+  const until = Date.now() + 3_000;
+  const did = await lab.drive(orderId, () => Date.now() > until);
+  const cancels = did.filter((what) => what.startsWith('send_cancel'));
+  // A minute of the protocol: at once, and 2, 5, 15 and 45 s after it.
+  expect(cancels.length).toBeGreaterThanOrEqual(4);
+  expect(cancels.length).toBeLessThanOrEqual(5);
+});
+
+test('an orphan that was read as failed, its money on its way, and reads cancelled now, has not ended', async () => {
+  const orderId = await orphaned();
+  expect(await follow(orderId)).toBe('open');
+  await lab.db`
+    update transactions set observed = 'terminal', end_kind = 'failed', end_linked = 'open', end_first_read_at = app_now()
+    where order_id = ${orderId}`;
+  await lab.db`
+    update orders set created_at = created_at - interval '2 hours', expires_at = app_now() - interval '1 second'
+    where order_id = ${orderId}`;
+  await follow(orderId);
+  expect(lab.rung).toEqual(['page orphan_executed', 'page end_contradicted']);
+  expect(await findOrder(lab.db, orderId)).toMatchObject({ status: 'failed', reason: 'orphan_executed' });
 });
 
 test('a hint from Redis that cannot be asked for does not stand between the order and its look-up', async () => {

@@ -49,6 +49,18 @@ test.each([
   expect(await lab.attempt(orderId)).toMatchObject({ orphanClosedAt: expect.any(Number) });
 });
 
+test('an order of Conduit that executes by itself pauses everything and calls a person when it is read, whoever fences it', async () => {
+  const orderId = await lab.order();
+  await lab.conduit.control.armFault({
+    match: { operation: 'orders.create' },
+    action: { autoExecuteDespiteFalse: true },
+  });
+  await lab.drive(orderId, ({ next }) => next.kind === 'send_create');
+  await lab.activities.sendCreate(orderId, await lab.seen(orderId));
+  expect(await lab.pauses()).toEqual(['all AUTO_EXECUTE_IGNORED']);
+  expect(lab.rung).toEqual(['page auto_execute_ignored']);
+});
+
 test("a create's reply that shows its order executing already is followed, not executed", async () => {
   const orderId = await lab.order();
   await lab.conduit.control.armFault({

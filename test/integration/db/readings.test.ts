@@ -1,7 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { attemptWithSends, findNewestAttempt } from '../../../src/db/attempts.ts';
 import { cancelOrder } from '../../../src/db/cancel.ts';
 import { inTransaction } from '../../../src/db/client.ts';
+import { hastenLookups } from '../../../src/db/conduit-hints.ts';
+import { receiveEvent } from '../../../src/db/inbox.ts';
 import { type LookupStored, storeLookup } from '../../../src/db/lookups.ts';
 import type { OrderRow } from '../../../src/db/orders.ts';
 import { alarmForOrphan, dueOrphans } from '../../../src/db/orphans.ts';
@@ -144,7 +147,31 @@ test('a cancelled order that was also read as succeeded is still read, and what 
   await liftPause(test_.db, 'all');
 });
 
-test('money that shows under an attempt closed as without effect has it followed, and the order neither cancelled nor expired', async () => {
+test('money that was read to have moved beside another end stays, with its transactions', async () => {
+  const order = await aCreatedOrder();
+  const now = Date.now();
+  await readFailed(order.id, 'none', now, { status: 'cancelled' });
+  expect(await readFailed(order.id, 'completed', now + 1_000)).toBe('contradicted');
+  expect(await attemptOf(order.id)).toMatchObject({
+    endKind: 'cancelled',
+    endLinked: 'completed',
+    linkedTransactionIds: ['txn_1'],
+  });
+  await liftPause(test_.db, 'all');
+});
+
+test('a claim that is read says what became of the execute: it is unresolved no more', async () => {
+  const order = await aCreatedOrder();
+  await test_.db`update transactions set unknown_since = app_now() where order_id = ${order.id}`;
+  const isUnknown = async () =>
+    (await test_.db`select from transactions where order_id = ${order.id} and unknown_since is not null`).count === 1;
+  await readFailed(order.id, 'none', Date.now(), { status: 'pending' });
+  expect(await isUnknown()).toBe(true);
+  await readFailed(order.id, 'none', Date.now(), { status: 'pending', isClaimed: true });
+  expect(await isUnknown()).toBe(false);
+});
+
+async function closedWithoutEffect(): Promise<OrderRow> {
   const { db } = test_;
   const order = await aCreatedOrder();
   const now = Date.now();
@@ -160,11 +187,34 @@ test('money that shows under an attempt closed as without effect has it followed
   expect(await applyRecord(db, order.id, await seenOf(db, order.id), plan, TIMING)).toMatchObject({
     result: 'applied',
   });
-  expect(await dueOrphans(db, 10, 86_400_000)).toEqual([]);
+  return order;
+}
+
+test.each([
+  ['transaction.completed', true],
+  ['order.succeeded', true],
+  ['order.failed', false],
+])('the webhook %s has an attempt closed as without effect followed once more: %s', async (type, isFollowed) => {
+  const { db } = test_;
+  const order = await closedWithoutEffect();
+  const eventId = `evt_${randomUUID()}`;
+  const ids = { referredOrderId: order.id, conduitOrderId: null, conduitTransactionId: null, isNews: true };
+  await receiveEvent(db, { eventId, type, ...ids, body: {} });
+  const due = async () => (await dueOrphans(db, 10, 86_400_000)).filter(({ orderId }) => orderId === order.id).length;
+  expect(await due()).toBe(0);
+  expect(await hastenLookups(db, order.id, eventId)).toBe(isFollowed);
+  expect(await due()).toBe(isFollowed ? 1 : 0);
+});
+
+test('money that shows under an attempt closed as without effect has it followed, and the order neither cancelled nor expired', async () => {
+  const { db } = test_;
+  const order = await closedWithoutEffect();
+  const due = async () => (await dueOrphans(db, 10, 86_400_000)).filter(({ orderId }) => orderId === order.id);
+  expect(await due()).toEqual([]);
 
   // A look-up that was under way: it has seen another one.
-  await readFailed(order.id, 'completed', now - 1_000);
-  expect(await dueOrphans(db, 10, 86_400_000)).toMatchObject([{ orderId: order.id, attempt: 1 }]);
+  await readFailed(order.id, 'completed', Date.now() - 1_000);
+  expect(await due()).toMatchObject([{ orderId: order.id, attempt: 1 }]);
   expect(await cancelOrder(db, order.id, 'api', TIMING)).toMatchObject({ answer: 'too_late' });
   await db`update orders set created_at = created_at - interval '2 hours', expires_at = app_now() - interval '1 minute' where order_id = ${order.id}`;
   expect(await expireOverdue(db, TIMING, 'reconciler', undefined, order.id)).toEqual([]);

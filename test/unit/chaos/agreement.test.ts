@@ -60,7 +60,7 @@ const WITH_THE_PROVIDER: readonly Case[] = [
     (folder) => {
       const { order, at } = factOf(folder, 'order.created');
       if (!order) throw new Error('no order');
-      const cancelled = { ...order, id: 'ord_8', status: 'cancelled', quoteOptionId: 'qop_8' };
+      const cancelled = { ...order, id: 'ord_8', status: 'cancelled' };
       folder.ledger.push({
         seq: 999,
         at,

@@ -152,6 +152,22 @@ describe('I2: what others broke later is no excuse', () => {
         },
       ],
     ),
+    ...(
+      [
+        ['a killed api', 'kill at seam', { process: 'api' }],
+        ["an api's clock", 'a clock is wrong', { name: 'api' }],
+        ['Redis', 'Redis is down', {}],
+      ] as const
+    ).map(
+      ([who, what, detail]): Case => [
+        `no order's end rests on ${who}`,
+        (folder) => {
+          folder.history.push({ kind: 'fault', experiment: 'F12', at: BEGAN_AT + 2, what, phase: 'once', detail });
+          closed(folder, EXPIRES_AT + 90_001);
+        },
+        /^I2 expired: it ended 1 ms late$/,
+      ],
+    ),
     [
       'without a word of its end an experiment lasts until all was healed',
       (folder) => {

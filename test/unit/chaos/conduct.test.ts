@@ -1,7 +1,7 @@
 // I14: how the system recovered, and whether anything was shown; I1: what people were called for.
 import { describe } from '@jest/globals';
 import type { HistoryEntry } from '../../../chaos/evidence/history.ts';
-import { BEGAN_AT, EXECUTED } from './clean-folder.ts';
+import { BEGAN_AT, EXECUTED, EXPIRED } from './clean-folder.ts';
 import { callOf, change, factOf, heldBy } from './facts.ts';
 import { drop, type Folder, the } from './folder.ts';
 import { each } from './spoiled.ts';
@@ -217,6 +217,21 @@ describe('I1 and I7: what people are called for', () => {
     [
       'the provider executes by itself what was to wait, and no fault made it',
       (folder) => page(folder, 'auto_execute_ignored'),
+      /^I1 executed: people were called: auto_execute_ignored$/,
+    ],
+    [
+      'it did so by a fault',
+      (folder) => {
+        page(folder, 'auto_execute_ignored');
+        factOf(folder, 'order.claimed').by = 'auto';
+      },
+    ],
+    [
+      'it did so by a fault with another order',
+      (folder) => {
+        page(folder, 'auto_execute_ignored');
+        Object.assign(factOf(folder, 'order.created', EXPIRED), { by: 'auto' });
+      },
       /^I1 executed: people were called: auto_execute_ignored$/,
     ],
     ['what the provider does by itself', (folder) => page(folder, 'partial_effect')],

@@ -1,7 +1,7 @@
 // I4: when.
 import { describe, expect, test } from '@jest/globals';
 import { BEGAN_AT, cleanFolder } from './clean-folder.ts';
-import { attemptOf, factOf, REFERENCE, sendOf } from './facts.ts';
+import { attemptOf, factOf, heldBy, REFERENCE, sendOf } from './facts.ts';
 import { type Folder, judged, the } from './folder.ts';
 import { type Case, each } from './spoiled.ts';
 
@@ -123,6 +123,22 @@ const IN_TIME: readonly Case[] = [
       const again = { requestId: 'req-again', at: iso(EXPIRY + 40) };
       folder.ledger.push({ ...received, ...again }, { ...answered, ...again, outcome: 'replayed' });
       sendOf(folder, 'execute').permittedAt = EXPIRY - 4_001;
+    },
+  ],
+  [
+    'an order made of an option that nobody was shown',
+    (folder) => {
+      Object.assign(heldBy(folder, 'order.created'), { quoteOptionId: 'qop_other' });
+    },
+    /^I4 executed: an order was made of an option that nobody was shown$/,
+  ],
+  [
+    'a twin is made of none',
+    (folder) => {
+      const { order, ...fact } = factOf(folder, 'order.created');
+      if (!order) throw new Error('no order');
+      const { quoteOptionId: _, ...twin } = { ...order, id: 'ord_twin', status: 'cancelled' };
+      folder.ledger.push({ ...fact, orderId: 'ord_twin', twinOf: order.id, order: twin });
     },
   ],
   [

@@ -30,9 +30,9 @@ describe('pending, unclaimed × created', () => {
     expect(plan('created', over, around)).toEqual(fence({ reason }));
   });
 
-  test('a lock that executes by itself: fenced, and everything is paused until a person has looked', () => {
+  test('a lock that executes by itself: fenced under a code of its own', () => {
     const action = plan('created', { lockFault: 'auto_execute', locked: null });
-    expect(action).toEqual(fence({ reason: 'lock_unacceptable', code: 'AUTO_EXECUTE_IGNORED', pause: 'all' }));
+    expect(action).toEqual(fence({ reason: 'lock_unacceptable', code: 'AUTO_EXECUTE_IGNORED' }));
   });
 
   test('a lock with more than 15 s left is still good', () => {

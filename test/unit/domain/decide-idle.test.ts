@@ -89,3 +89,8 @@ test('while money was seen to move under a closed attempt it waits for the alarm
       waitingFor: 'alarm',
     });
 });
+
+test('a refused cancel ends it, also beyond its expiry', () => {
+  for (const order of [{ cancelRefusedAt: NOW - 1 }, { cancelRefusedAt: NOW - 1, expiresAt: NOW - 1 }])
+    expect(plan(order)).toEqual({ kind: 'record', record: { kind: 'fail', reason: 'cancel_requested', code: null } });
+});

@@ -7,6 +7,7 @@ import {
   isKeyYoung,
   isUnsentTooOften,
   lookupDueAt,
+  lookupsFrom,
   orphanLookupDueAt,
   resendDueAt,
 } from '../../../src/domain/timing.ts';
@@ -42,6 +43,14 @@ describe('look-ups', () => {
     const firstLate = times.findIndex((time) => time > 3600);
     expect(times[firstLate]).toBe(3615);
     expect((times[firstLate + 1] ?? 0) - (times[firstLate] ?? 0)).toBe(60);
+  });
+
+  test('they count from the newest create or execute, or from the first cancel after it', () => {
+    const [create, execute] = [at(300, { operation: 'create' }), at(200)];
+    const cancels = [at(90, { operation: 'cancel' }), at(30, { operation: 'cancel' })];
+    expect(lookupsFrom([])).toBeNull();
+    expect(lookupsFrom([create, execute])).toBe(NOW - seconds(200));
+    expect(lookupsFrom([create, execute, ...cancels])).toBe(NOW - seconds(90));
   });
 
   test('an orphan: like a live attempt for an hour, then every ten minutes', () => {

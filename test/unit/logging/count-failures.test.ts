@@ -16,6 +16,7 @@ async function countedOf(workflowType: string, error: unknown): Promise<number> 
 test.each([
   ['a row that was written twice', 'orderWorkflow', Object.assign(new Error('duplicate key'), { code: '23505' }), 1],
   ['a mistake of the code', 'orderWorkflow', new TypeError('x is undefined'), 1],
+  ['a row that refuses to be read', 'orphansWorkflow', new Error('CT009'), 1],
   ['PostgreSQL away', 'orderWorkflow', Object.assign(new Error('closed'), { code: 'CONNECTION_CLOSED' }), 0],
   ['a worker that stops', 'orderWorkflow', new CancelledFailure('shutdown'), 0],
   ['a pass of the repair', 'reconcileWorkflow', new Error('the time of the pass was spent'), 0],

@@ -1,4 +1,5 @@
 import type { Errand, ErrandResult, Hints, Step } from '../../../src/activities/interface.ts';
+import { sendsOf } from '../../../src/domain/attempt.ts';
 import type { Seen } from '../../../src/domain/order.ts';
 import type { Request } from './conduit.ts';
 import { takeFirmLook } from './firm-looks.ts';
@@ -81,8 +82,9 @@ export function* cancelAtProvider(
   keyNumber: number,
   orderId = attempt.conduitOrderId,
 ): Steps<ErrandResult> {
+  const isFirst = sendsOf(attempt, 'cancel').length === 0;
   const send = insertSend(world, attempt, 'cancel', keyNumber);
-  attempt.nextLookupAt = world.now + 2 * world.timing.secondMs;
+  if (isFirst) attempt.nextLookupAt = world.now + 2 * world.timing.secondMs;
   return yield* deliver(world, attempt, send, orderId);
 }
 

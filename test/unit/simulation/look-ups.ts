@@ -3,7 +3,7 @@ import { parsePair } from '../../../src/domain/assets.ts';
 import type { LookupResult } from '../../../src/domain/attempt.ts';
 import type { Seen } from '../../../src/domain/order.ts';
 import { observedOf, readLock } from '../../../src/domain/provider-order.ts';
-import { lookupDueAt } from '../../../src/domain/timing.ts';
+import { lookupDueAt, lookupsFrom } from '../../../src/domain/timing.ts';
 import { DEADLINE_MS } from './network.ts';
 import { type Reading, storeLookup } from './readings.ts';
 import { setPause } from './records.ts';
@@ -37,8 +37,7 @@ export function* lookUp(world: World, seen: Seen): Steps<ErrandResult> {
   }
   const found = yield* find(world, attempt);
   yield* pass(world, 'reply');
-  const last = attempt.sends.at(-1);
-  const dueAt = lookupDueAt(last?.permittedAt ?? attempt.createdAt, begunAt, timing);
+  const dueAt = lookupDueAt(lookupsFrom(attempt.sends) ?? attempt.createdAt, begunAt, timing);
   const reading = found.kind === 'found' ? found.reading : null;
   const isToReadAgain = reading?.linked?.effect === 'none' || reading?.linked?.effect === 'no_effect';
   const nextLookupAt =

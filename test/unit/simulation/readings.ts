@@ -92,13 +92,14 @@ function isDoubtful({ conduitOrderId, end }: AttemptRow, { order }: Reading): bo
 }
 
 /** `storeCreated`: the first order read stays, and an order is a stronger reading than "absent". */
-function storeCreated({ rules }: World, attempt: AttemptRow, { order, lock }: Reading): void {
+function storeCreated(world: World, attempt: AttemptRow, { order, lock }: Reading): void {
   if (attempt.conduitOrderId !== null) return;
+  if (lock.fault === 'auto_execute') setPause(world, 'all', false);
   attempt.conduitOrderId = order.id;
   attempt.locked = lock.amounts;
   attempt.lockFault = lock.fault;
   attempt.lockExpiresAt = lock.expiresAt;
-  if (attempt.observed === null || (attempt.observed === 'absent' && rules.replyOutranksAbsent))
+  if (attempt.observed === null || (attempt.observed === 'absent' && world.rules.replyOutranksAbsent))
     attempt.observed = 'pending';
 }
 

@@ -1,40 +1,52 @@
 // Orders that an experiment places and treats by itself.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FaultRuleInput } from '../../simulator/faults/rules.ts';
-import type { Stage } from '../experiments/experiment.ts';
 import { STABLES, TARGETS } from '../load/market.ts';
 import { bodyOf, type PlannedOrder } from '../load/plan.ts';
 import type { PlacedOrder } from '../load/run-load.ts';
+import type { Stage } from './experiment.ts';
 
 /** The orders of these experiments are placed by themselves, and their market crosses when they say so, if at all. */
 export const ALONE = { load: { orders: 0, windowMs: 1_000 }, moveMarket: async () => {}, executes: false } as const;
 const DEADLINE_MS = 15_000;
 const POLL_MS = 50;
 
-/** Orders that wait for the market, placed at once; nobody but the experiment cares for them. */
+interface Waiting {
+  readonly pairs?: readonly (keyof typeof TARGETS)[];
+  /** They are placed at once, or each at some moment within this. */
+  readonly withinMs?: number;
+  readonly repeats?: number;
+}
+
+/**
+ * Orders that wait for the market; nobody but the experiment cares for them. `expires`: in how many milliseconds all of them do, or
+ * when each does.
+ */
 export async function placeWaiting(
   stage: Stage,
   count: number,
-  expiresInMs: number,
-  repeats = 0,
+  expires: number | ((index: number) => number),
+  { pairs = [STABLES], withinMs = 0, repeats = 0 }: Waiting = {},
 ): Promise<readonly PlacedOrder[]> {
   const { random, system, experiment } = stage;
-  const runId = `${experiment}-${Date.now().toString(36)}`;
+  const runId = `${experiment}-${Date.now().toString(36)}-${random.between(0, 1e9)}`;
+  const expiresAt = typeof expires === 'number' ? () => Date.now() + expires : expires;
   const plans = Array.from({ length: count }, (_, index): PlannedOrder => {
+    const pair = random.pick(pairs);
     const customer = random.pick(system.customers);
     return {
       customer,
-      placeAtMs: 0,
+      placeAtMs: random.between(0, withinMs),
       cancelAfterMs: null,
       repeats,
       triesOtherBody: false,
       isWatched: false,
-      body: bodyOf(STABLES, {
+      body: bodyOf(pair, {
         amount: `${random.between(20, 200)}.${random.between(10, 99)}`,
-        target_rate: TARGETS[STABLES],
+        target_rate: TARGETS[pair],
         idempotency_key: `${runId}-${index}`,
         user_id: customer.userId,
-        expires_at: new Date(Date.now() + expiresInMs).toISOString(),
+        expires_at: new Date(expiresAt(index)).toISOString(),
       }),
     };
   });
