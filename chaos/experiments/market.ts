@@ -1,12 +1,30 @@
 // The market flaps, and the feed lies.
 import { setTimeout as wait } from 'node:timers/promises';
+import type { Recorded } from '../../simulator/book/entries.ts';
 import type { Experiment } from './experiment.ts';
 import { disarm } from './provider.ts';
 
 const LIES = ['zero', 'negative', 'absurd', 'nan', 'stale', 'swapped', 'swapped_refs'] as const;
 
-/** From a move of the market until a tick has seen it, at most. */
-const SEEN_WITHIN_MS = 1_500;
+/** Until the market of a slow machine flaps. */
+const BEGUN_WITHIN_MS = 1_000;
+/** Before it flaps and after it the market moves, too: once each, and not in between. */
+const TURNS_AT_LEAST = 4;
+
+/** How often the rate that was told of a pair differed from the one before. */
+function countTurns(ledger: readonly Recorded[]): number {
+  const last = new Map<string, string>();
+  let turns = 0;
+  for (const entry of ledger) {
+    const [option] = entry.event === 'quote.created' ? entry.options : [];
+    if (!option) continue;
+    const { source, priced } = option;
+    const { referenceRate } = priced.rate;
+    if ((last.get(source.code) ?? referenceRate) !== referenceRate) turns += 1;
+    last.set(source.code, referenceRate);
+  }
+  return turns;
+}
 
 export const MARKET_EXPERIMENTS: readonly Experiment[] = [
   {
@@ -29,13 +47,10 @@ export const MARKET_EXPERIMENTS: readonly Experiment[] = [
         () => {},
         () => {},
       );
-      // Before and after it flaps it moves, too: once each.
-      const { instant } = system.db.typed;
-      const [from, until] = [beganAt + windowMs / 4, beganAt + windowMs * 0.75];
-      const flapped = await system.db`
-        select pair from rate_observations where observed_at between ${instant(from + SEEN_WITHIN_MS)} and ${instant(until)}
-        group by pair having count(distinct reference_rate) > 1`;
-      struck(flapped.length > 0, 'nobody saw the rate of any pair flap');
+      const quotes = await system.simulator.ledger({ event: 'quote.created' });
+      const [from, until] = [beganAt + windowMs / 4 + BEGUN_WITHIN_MS, beganAt + windowMs * 0.75];
+      const meanwhile = quotes.filter(({ at }) => Date.parse(at) > from && Date.parse(at) < until);
+      struck(countTurns(meanwhile) >= TURNS_AT_LEAST, 'hardly anybody was told a rate that had turned');
     },
   },
   {

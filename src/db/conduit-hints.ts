@@ -1,22 +1,32 @@
 import type { Sql } from './client.ts';
+import { isNamed } from './inbox.ts';
 
 /** What says that money has moved. */
 const MOVED = ['transaction.completed', 'order.succeeded'];
 
 /**
  * Brings forward the next look-up of the order's live attempt, and of its provider orders that are still followed: a webhook
- * spoke of one of them. If it says that money has moved, the attempts that were read as being without effect are followed once more:
- * it may speak of one of these. Bookkeeping: what the provider's order has become, only the look-up says. Returns whether there was any.
+ * spoke of one of them. Bookkeeping: what the provider's order has become, only the look-up says. Returns whether there was any.
  */
-export async function hastenLookups(sql: Sql, orderId: string, eventId: string): Promise<boolean> {
+export async function hastenLookups(sql: Sql, orderId: string): Promise<boolean> {
   const rows = await sql`
     update transactions set next_lookup_at = least(next_lookup_at, app_now())
     where order_id = ${orderId}
       and (status in ('prepared', 'created', 'executing') or (orphan_until is not null and orphan_closed_at is null))`;
-  const again = await sql`
-    update transactions set orphan_until = coalesce(orphan_until, app_now()), orphan_closed_at = null, next_lookup_at = app_now()
-    where order_id = ${orderId} and closed_by = 'reading' and status <> 'succeeded'
-      and (orphan_until is null or orphan_closed_at is not null)
-      and exists (select from inbox where event_id = ${eventId} and type = any(${MOVED}))`;
-  return rows.count + again.count > 0;
+  return rows.count > 0;
+}
+
+/**
+ * Has an attempt followed once more that was closed on a reading without money, when the event says that its money has moved. One that was
+ * read so before is known to people already. Returns whether there was one.
+ */
+export async function followIfToldOfMoney(sql: Sql, orderId: string, eventId: string): Promise<boolean> {
+  const rows = await sql`
+    update transactions t
+    set orphan_until = coalesce(orphan_until, app_now()), orphan_closed_at = null, next_lookup_at = app_now()
+    from inbox i
+    where i.event_id = ${eventId} and i.type = any(${MOVED}) and ${isNamed(sql)}
+      and t.order_id = ${orderId} and t.closed_by = 'reading' and t.end_kind <> 'succeeded'
+      and t.end_linked is distinct from 'completed' and (orphan_until is null or orphan_closed_at is not null)`;
+  return rows.count > 0;
 }

@@ -1,4 +1,4 @@
-import { type Database, inTransaction, isSqlState, type Transaction } from './client.ts';
+import { type Database, inTransaction, isSqlState, type Sql, type Transaction } from './client.ts';
 import { lockOrder } from './orders.ts';
 import { addMessage } from './outbox.ts';
 
@@ -23,15 +23,19 @@ export function takesBack(type: string): boolean {
   return PATTERN.test(type);
 }
 
-/** Whether the provider has said so of the order's succeeded attempt. Events name it by our reference, its order or its transactions. */
+/** Whether the provider has said so of the order's succeeded attempt. */
 export async function wasTakenBack(db: Database, orderId: string): Promise<boolean> {
   const rows = await db`
     select 1 from inbox i join transactions t on t.order_id = i.order_id and t.status = 'succeeded'
-    where i.order_id = ${orderId} and i.type ~ ${TAKES_BACK} and (
-      strpos(i.body::text, '"' || t.reference || '"') > 0 or strpos(i.body::text, '"' || t.conduit_order_id || '"') > 0
-      or exists (select from unnest(t.linked_transaction_ids) l where strpos(i.body::text, '"' || l || '"') > 0))
-    limit 1`;
+    where i.order_id = ${orderId} and i.type ~ ${TAKES_BACK} and ${isNamed(db)} limit 1`;
   return rows.length > 0;
+}
+
+/** Whether the event `i` speaks of the attempt `t`: by our reference, its order at the provider or that one's transactions. */
+export function isNamed(sql: Sql) {
+  return sql`(
+    strpos(i.body::text, '"' || t.reference || '"') > 0 or strpos(i.body::text, '"' || t.conduit_order_id || '"') > 0
+    or exists (select from unnest(t.linked_transaction_ids) l where strpos(i.body::text, '"' || l || '"') > 0))`;
 }
 
 /** `orderId` is null when the event speaks of no order of ours. */

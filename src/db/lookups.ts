@@ -42,7 +42,8 @@ export async function storeLookup(db: Database, lookup: Lookup): Promise<LookupS
     if (doubt === 'contradicted') {
       await keepLinked(tx, attempt, reading?.order.linkedTransactionIds ?? []);
       const hasMoved = reading?.order.status === 'succeeded' || reading?.linked?.effect === 'completed';
-      if (hasMoved) await noteMoneyMoved(tx, attempt);
+      // A success says so already.
+      if (hasMoved && attempt.endKind !== 'succeeded') await noteMoneyMoved(tx, attempt);
     }
     if (doubt) {
       await followIfMoving(tx, order, attempt);

@@ -10,7 +10,7 @@ import { backoffMs, isAbsent, isKeyYoung, isUnsentTooOften, resendDueAt, type Ti
 
 /**
  * The next thing to do for an order, from its stored facts alone: the table of docs/architecture.md. Pure; `now` is the
- * database's clock from the same read. Precedence: claimed and terminal readings, stored replies, expiry, a refused cancel,
+ * database's clock from the same read. Precedence: claimed and terminal readings, stored replies, a refused cancel, expiry,
  * then the rest.
  */
 export function decide(situation: Situation, now: Instant, timing: Timing): Action {

@@ -1,6 +1,6 @@
 import type { Temporal } from '../clients/temporal.ts';
 import type { Database } from '../db/client.ts';
-import { hastenLookups } from '../db/conduit-hints.ts';
+import { followIfToldOfMoney, hastenLookups } from '../db/conduit-hints.ts';
 import { findOrder } from '../db/orders.ts';
 import type { Topic } from '../db/outbox.ts';
 import { isTerminalOrder } from '../domain/order.ts';
@@ -45,7 +45,8 @@ export function createHandlers({ db, temporal, keepWatching }: HandlerDeps): Han
 
     async 'conduit-events'({ order_id, event_id }) {
       // First the row: a run that is not there to be signalled finds it when it begins.
-      await hastenLookups(db, order_id, event_id);
+      await hastenLookups(db, order_id);
+      await followIfToldOfMoney(db, order_id, event_id);
       return temporal.signalOrder(order_id, conduitOrderChanged);
     },
   };

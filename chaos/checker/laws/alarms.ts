@@ -34,7 +34,7 @@ function judgeActivities({ failedActivities }: Evidence): Violation[] {
   if (first === undefined) return [];
   const of = (name: string) => new RegExp(`"${name}":"((?:[^"\\\\]|\\\\.)*)"`).exec(first)?.[1] ?? '?';
   const what = `${of('activity')}: ${of('message')}`;
-  return [broken('I14', null, `${failedActivities.length} activities of orders failed, the first ${what}`)];
+  return [broken('I14', null, `${failedActivities.length} activities of orders or orphans failed, the first ${what}`)];
 }
 
 function judgeCalls({ events, pauses, history, ledger }: Evidence): Violation[] {

@@ -101,14 +101,14 @@ function wasGivenUp(sends: readonly SendRow[], at: number, { httpDeadlineMs }: M
   return left.length > 0 && left.every(isPast);
 }
 
-/** By the provider's own word on how long an option lives. A twin is the provider's doing, and was made of none. */
+/** By the provider's own word on how long an option lives. */
 function judgeRedemptions(
   { orderId }: OrderRow,
   facts: readonly Fact[],
   optionExpiry: ReadonlyMap<string, number>,
 ): Violation[] {
-  return facts.flatMap(({ event, at, order, twinOf }) => {
-    if (event !== 'order.created' || twinOf !== undefined) return [];
+  return facts.flatMap(({ event, at, order }) => {
+    if (event !== 'order.created') return [];
     const expiry = optionExpiry.get(order?.quoteOptionId ?? '');
     if (expiry === undefined) return [broken('I4', orderId, 'an order was made of an option that nobody was shown')];
     const lateMs = Date.parse(at) - expiry;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { attemptWithSends, findNewestAttempt } from '../../../src/db/attempts.ts';
 import { cancelOrder } from '../../../src/db/cancel.ts';
 import { inTransaction } from '../../../src/db/client.ts';
-import { hastenLookups } from '../../../src/db/conduit-hints.ts';
+import { followIfToldOfMoney } from '../../../src/db/conduit-hints.ts';
 import { receiveEvent } from '../../../src/db/inbox.ts';
 import { type LookupStored, storeLookup } from '../../../src/db/lookups.ts';
 import type { OrderRow } from '../../../src/db/orders.ts';
@@ -190,31 +190,67 @@ async function closedWithoutEffect(): Promise<OrderRow> {
   return order;
 }
 
-test.each([
-  ['transaction.completed', true],
-  ['order.succeeded', true],
-  ['order.failed', false],
-])('the webhook %s has an attempt closed as without effect followed once more: %s', async (type, isFollowed) => {
-  const { db } = test_;
-  const order = await closedWithoutEffect();
+async function told(order: OrderRow, type: string, body: object): Promise<string> {
   const eventId = `evt_${randomUUID()}`;
   const ids = { referredOrderId: order.id, conduitOrderId: null, conduitTransactionId: null, isNews: true };
-  await receiveEvent(db, { eventId, type, ...ids, body: {} });
-  const due = async () => (await dueOrphans(db, 10, 86_400_000)).filter(({ orderId }) => orderId === order.id).length;
-  expect(await due()).toBe(0);
-  expect(await hastenLookups(db, order.id, eventId)).toBe(isFollowed);
-  expect(await due()).toBe(isFollowed ? 1 : 0);
+  await receiveEvent(test_.db, { eventId, type, ...ids, body });
+  return eventId;
+}
+
+const dueOf = async (order: OrderRow) =>
+  (await dueOrphans(test_.db, 10, 86_400_000)).filter(({ orderId }) => orderId === order.id);
+
+test.each([
+  ['transaction.completed', 'g1', true],
+  ['order.succeeded', 'g1', true],
+  ['order.failed', 'g1', false],
+  ['order.succeeded', 'g2', false],
+])('the webhook %s of %s has an attempt g1 closed as without effect followed once more: %s', async (type, of, so) => {
+  const { db } = test_;
+  const order = await closedWithoutEffect();
+  const eventId = await told(order, type, { data: { clientReferenceId: `${order.id}:${of}` } });
+  expect(await dueOf(order)).toEqual([]);
+  expect(await followIfToldOfMoney(db, order.id, eventId)).toBe(so);
+  expect(await dueOf(order)).toHaveLength(so ? 1 : 0);
+});
+
+test('a webhook of money that people know of already has nothing followed', async () => {
+  const { db } = test_;
+  const order = await aCreatedOrder();
+  await readFailed(order.id, 'completed', Date.now());
+  const plan = {
+    kind: 'fail_attempt',
+    attemptTo: 'failed',
+    reason: 'partial_effect',
+    code: null,
+    isPage: true,
+  } as const;
+  expect(await applyRecord(db, order.id, await seenOf(db, order.id), plan, TIMING)).toMatchObject({
+    result: 'applied',
+  });
+  const eventId = await told(order, 'transaction.completed', { reference: `${order.id}:g1` });
+  expect(await followIfToldOfMoney(db, order.id, eventId)).toBe(false);
+  expect(await dueOf(order)).toEqual([]);
+});
+
+test('a success that was also read as failed, its money moved, stays a success', async () => {
+  const order = await aCreatedOrder();
+  const now = Date.now();
+  await readFailed(order.id, 'none', now, { status: 'succeeded' });
+  expect(await readFailed(order.id, 'completed', now + 1_000)).toBe('contradicted');
+  const { end } = await attemptWithSends(test_.db, await attemptOf(order.id));
+  expect(end).toEqual({ kind: 'succeeded' });
+  await liftPause(test_.db, 'all');
 });
 
 test('money that shows under an attempt closed as without effect has it followed, and the order neither cancelled nor expired', async () => {
   const { db } = test_;
   const order = await closedWithoutEffect();
-  const due = async () => (await dueOrphans(db, 10, 86_400_000)).filter(({ orderId }) => orderId === order.id);
-  expect(await due()).toEqual([]);
+  expect(await dueOf(order)).toEqual([]);
 
   // A look-up that was under way: it has seen another one.
   await readFailed(order.id, 'completed', Date.now() - 1_000);
-  expect(await due()).toMatchObject([{ orderId: order.id, attempt: 1 }]);
+  expect(await dueOf(order)).toMatchObject([{ orderId: order.id, attempt: 1 }]);
   expect(await cancelOrder(db, order.id, 'api', TIMING)).toMatchObject({ answer: 'too_late' });
   await db`update orders set created_at = created_at - interval '2 hours', expires_at = app_now() - interval '1 minute' where order_id = ${order.id}`;
   expect(await expireOverdue(db, TIMING, 'reconciler', undefined, order.id)).toEqual([]);

@@ -123,7 +123,7 @@ describe('I14: recovery', () => {
         };
         folder.logs['worker1-1.log'] = `${JSON.stringify(line)}\n`.repeat(3);
       },
-      /^I14 -: 3 activities of orders failed, the first sendCreate: a \\"row\\"$/,
+      /^I14 -: 3 activities of orders or orphans failed, the first sendCreate: a \\"row\\"$/,
     ],
     [
       'an experiment found something itself',

@@ -133,15 +133,6 @@ const IN_TIME: readonly Case[] = [
     /^I4 executed: an order was made of an option that nobody was shown$/,
   ],
   [
-    'a twin is made of none',
-    (folder) => {
-      const { order, ...fact } = factOf(folder, 'order.created');
-      if (!order) throw new Error('no order');
-      const { quoteOptionId: _, ...twin } = { ...order, id: 'ord_twin', status: 'cancelled' };
-      folder.ledger.push({ ...fact, orderId: 'ord_twin', twinOf: order.id, order: twin });
-    },
-  ],
-  [
     'a cancel at Conduit has no expiry',
     (folder) => {
       for (const fact of folder.ledger) if (fact.operation === 'orders.cancel') fact.at = iso(EXPIRY + 60_000);

@@ -45,7 +45,7 @@ describe('look-ups', () => {
     expect((times[firstLate + 1] ?? 0) - (times[firstLate] ?? 0)).toBe(60);
   });
 
-  test('they count from the newest create or execute, or from the first cancel after it', () => {
+  test('they count from the newest create or execute, or from the first cancel if that is younger', () => {
     const [create, execute] = [at(300, { operation: 'create' }), at(200)];
     const cancels = [at(90, { operation: 'cancel' }), at(30, { operation: 'cancel' })];
     expect(lookupsFrom([])).toBeNull();
