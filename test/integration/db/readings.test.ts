@@ -212,6 +212,7 @@ test.each([
   expect(await dueOf(order)).toEqual([]);
   expect(await followIfToldOfMoney(db, order.id, eventId)).toBe(so);
   expect(await dueOf(order)).toHaveLength(so ? 1 : 0);
+  expect((await attemptOf(order.id)).endReadAgainAt === null).toBe(so);
 });
 
 test('a webhook of money that people know of already has nothing followed', async () => {
