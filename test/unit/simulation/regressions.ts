@@ -214,4 +214,18 @@ export const KEPT: readonly Kept[] = [
       { when: { kind: 'after', ms: 300_000 }, deed: { kind: 'webhook' } },
     ],
   },
+  {
+    why: 'an hour after its execute a failure is read a minute after all is well again, and once more half a minute later',
+    terms: { expiresInMs: 3_000_000, rateOffset: -100, conduit: { latencyMs: 300, settleMs: 4_000_000 } },
+    commands: [
+      { deed: { kind: 'price', offset: 300 } },
+      {
+        when: { kind: 'after', ms: 3_600_000 },
+        deed: { kind: 'ends', end: { kind: 'failed', code: 'insufficient_funds', linked: 'none' }, isNow: true },
+      },
+      { deed: { kind: 'look_faults', fault: { kind: 'down' }, count: 9 } },
+      { when: { kind: 'after', ms: 90_000 }, deed: { kind: 'webhook' } },
+      { when: { kind: 'after', ms: 200 }, deed: { kind: 'webhook' } },
+    ],
+  },
 ];
