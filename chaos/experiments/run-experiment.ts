@@ -7,7 +7,7 @@ import type { Meta } from '../checker/witnesses.ts';
 import { exportEvidence, writeMeta } from '../evidence/export.ts';
 import { type History, openHistory, type Turn } from '../evidence/history.ts';
 import { exportLogs, markLogs } from '../evidence/logs.ts';
-import { EXPIRES_IN_MS, type LoadShape, planOrders } from '../load/plan.ts';
+import { EXPIRES_IN_MS, type LoadShape, PATIENT_MS, planOrders } from '../load/plan.ts';
 import { PROCESSES } from '../system/fleet.ts';
 import type { System } from '../system/system.ts';
 import type { Experiment, Stage } from './experiment.ts';
@@ -46,8 +46,8 @@ const USUAL_TIME_SCALE = 10;
 const PULSE_MS = 60_000;
 /** How many of an experiment's requests are sent once more at rest, when their orders have ended. */
 const REPEATED_AT_REST = 5;
-const LOAD: LoadShape = { orders: 60, windowMs: 16_000 };
-const QUICK_LOAD: LoadShape = { orders: 24, windowMs: 8_000, expiresInMs: [15_000, 22_000] };
+const LOAD: LoadShape = { orders: 60, windowMs: 16_000, patient: 3 };
+const QUICK_LOAD: LoadShape = { orders: 24, windowMs: 8_000, expiresInMs: [15_000, 22_000], patient: 2 };
 
 /**
  * Runs experiments on a running system, each with its own orders: load and faults side by side, one after another. Then all is
@@ -168,7 +168,7 @@ async function actAll(
 async function act(system: System, experiment: Experiment, history: History, options: RunOptions): Promise<Stage> {
   const { id, title } = experiment;
   const { seed, timeScale, isQuick, orders, tell = () => {} } = options;
-  const usual = isQuick ? QUICK_LOAD : LOAD;
+  const usual = { ...(isQuick ? QUICK_LOAD : LOAD), ...(experiment.executes === false ? { patient: 0 } : {}) };
   const shape = stretched({ ...usual, ...experiment.load, ...(orders === undefined ? {} : { orders }) }, timeScale);
   const { windowMs } = shape;
   const stage = createStage({ system, experiment: id, history, seed, timeScale, isQuick, windowMs, tell });
@@ -202,7 +202,12 @@ async function act(system: System, experiment: Experiment, history: History, opt
 function stretched(shape: LoadShape, timeScale: number): LoadShape {
   const factor = Math.max(1, USUAL_TIME_SCALE / timeScale);
   const [soonest, latest] = shape.expiresInMs ?? EXPIRES_IN_MS;
-  return { ...shape, windowMs: shape.windowMs * factor, expiresInMs: [soonest * factor, latest * factor] };
+  return {
+    ...shape,
+    windowMs: shape.windowMs * factor,
+    expiresInMs: [soonest * factor, latest * factor],
+    patientMs: PATIENT_MS * factor,
+  };
 }
 
 /** What of a verdict belongs to one of the experiments that share it; what belongs to no order is told with the last of them. */

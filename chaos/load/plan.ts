@@ -24,8 +24,12 @@ export interface LoadShape {
   /** How long placing takes. */
   readonly windowMs: number;
   /** Weights of the kinds below; those left out are as in {@link MIXED}. */
-  readonly kinds?: Partial<Record<Kind, number>>;
+  readonly kinds?: Partial<Record<DrawnKind, number>>;
   readonly expiresInMs?: readonly [number, number];
+  /** How many of them, the first, are `patient`. */
+  readonly patient?: number;
+  /** How long these live. */
+  readonly patientMs?: number;
   /** False when nobody looks at the orders meanwhile. */
   readonly isWatched?: boolean;
 }
@@ -33,11 +37,13 @@ export interface LoadShape {
 /**
  * `crossing` waits for the market; `at_once` is met when it is placed; `expiring` never is; `cancelled` neither, and its customer cancels it;
  * `contested` waits for the market and is cancelled at some moment around the crossing; `exact` is met by it with nothing to spare, and
- * `missed` falls short of it by one unit of what arrives.
+ * `missed` falls short of it by one unit of what arrives. `patient` is met when it is placed, nobody cancels it, and it outlives whatever is
+ * broken: a product that is well again must execute it, however long the others had to wait.
  */
-type Kind = 'crossing' | 'at_once' | 'expiring' | 'cancelled' | 'contested' | 'exact' | 'missed';
+type Kind = DrawnKind | 'patient';
+type DrawnKind = 'crossing' | 'at_once' | 'expiring' | 'cancelled' | 'contested' | 'exact' | 'missed';
 
-const MIXED: Record<Kind, number> = {
+const MIXED: Record<DrawnKind, number> = {
   crossing: 38,
   at_once: 15,
   expiring: 15,
@@ -47,6 +53,8 @@ const MIXED: Record<Kind, number> = {
   missed: 3,
 };
 export const EXPIRES_IN_MS = [15_000, 28_000] as const;
+/** Past the end of nearly every experiment, and then the longest back-off of an order that was paused. */
+export const PATIENT_MS = 75_000;
 /** What the market is never near to. */
 const UNREACHABLE = { [STABLES]: '0.99', [FIAT]: '0.80' } as const;
 const MET_AT_ONCE = { [STABLES]: '0.85', [FIAT]: '0.93' } as const;
@@ -58,16 +66,14 @@ export function planOrders(
   runId: string,
 ): PlannedOrder[] {
   const weights = { ...MIXED, ...shape.kinds };
-  const [soonest, latest] = shape.expiresInMs ?? EXPIRES_IN_MS;
+  const { patient = 0 } = shape;
   const now = Date.now();
   return Array.from({ length: shape.orders }, (_, index) => {
-    const kind = drawn(weights, random);
+    const kind = index < patient ? 'patient' : drawn(weights, random);
     const pair = random.chance(0.7) ? STABLES : FIAT;
     const customer = random.pick(customers);
     const placeAtMs = random.between(0, shape.windowMs);
-    // One that waits for the market lives to see it; one that waits for nothing may go early.
-    const isVain = kind === 'expiring' || kind === 'missed';
-    const livesMs = isVain ? random.between(soonest * 0.7, soonest) : random.between(soonest, latest);
+    const livesMs = lifeOf(kind, shape, random);
     const amount = amountOf(pair, random);
     return {
       customer,
@@ -88,6 +94,17 @@ export function planOrders(
   });
 }
 
+/** One that waits for the market lives to see it; one that waits for nothing may go early. */
+function lifeOf(
+  kind: Kind,
+  { expiresInMs: [soonest, latest] = EXPIRES_IN_MS, patientMs = PATIENT_MS }: LoadShape,
+  random: Random,
+): number {
+  if (kind === 'patient') return patientMs;
+  const isVain = kind === 'expiring' || kind === 'missed';
+  return isVain ? random.between(soonest * 0.7, soonest) : random.between(soonest, latest);
+}
+
 export function bodyOf(
   pair: typeof STABLES | typeof FIAT,
   fields: Pick<OrderBody, 'amount' | 'target_rate' | 'idempotency_key' | 'user_id' | 'expires_at'>,
@@ -104,8 +121,8 @@ export function bodyOf(
     : { from_currency: 'USD', to_currency: 'EUR', from_network: null, to_network: null, direction: '<=', ...fields };
 }
 
-function drawn(weights: Record<Kind, number>, random: Random): Kind {
-  const kinds = Object.entries(weights) as [Kind, number][];
+function drawn(weights: Record<DrawnKind, number>, random: Random): DrawnKind {
+  const kinds = Object.entries(weights) as [DrawnKind, number][];
   let left = random.next() * kinds.reduce((sum, [, weight]) => sum + weight, 0);
   for (const [kind, weight] of kinds) {
     left -= weight;
@@ -122,7 +139,7 @@ function amountOf(pair: typeof STABLES | typeof FIAT, random: Random): string {
 function targetOf(kind: Kind, pair: typeof STABLES | typeof FIAT, amount: string): string {
   if (kind === 'exact' || kind === 'missed') return boundaryOf(pair, amount, kind === 'exact');
   if (kind === 'expiring' || kind === 'cancelled') return UNREACHABLE[pair];
-  return kind === 'at_once' ? MET_AT_ONCE[pair] : TARGETS[pair];
+  return kind === 'at_once' || kind === 'patient' ? MET_AT_ONCE[pair] : TARGETS[pair];
 }
 
 function cancelTime(kind: Kind, withinMs: number, random: Random): number | null {

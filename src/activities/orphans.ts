@@ -11,6 +11,7 @@ import {
 } from '../db/orphans.ts';
 import { liftPause, pausesToProbe } from '../db/pauses.ts';
 import { closeGate, pairBook } from '../db/rate-watch.ts';
+import type { ProviderReading } from '../db/readings.ts';
 import { sendsOfAttempt } from '../db/sends.ts';
 import { parsePair } from '../domain/assets.ts';
 import { isUnresolved } from '../domain/attempt.ts';
@@ -48,12 +49,14 @@ function showsMoney(found: Found): boolean {
  */
 function hasMoneyMoved(row: AttemptRow, found: Found, { expiresAt }: OrderRow, now: Instant): boolean {
   if (row.endKind === 'succeeded' || row.endLinked === 'completed') return true;
-  const status = found.kind === 'found' ? found.reading.order.status : 'pending';
-  // An end beside another one is none: which of the two holds nobody knows.
-  const isSameEnd = status !== 'pending' && (row.endKind === null || row.endKind === status);
-  const isOver = found.kind === 'found' && isSameEnd && found.reading.linked?.effect !== 'open';
-  if (isOver) return false;
+  if (found.kind === 'found' && showsItOver(found.reading, row)) return false;
   return row.endKind === null ? row.observed === 'claimed' : row.endLinked === 'open' && now >= expiresAt;
+}
+
+/** An end beside another one is none: which of the two holds nobody knows. */
+function showsItOver({ order: { status }, linked }: ProviderReading, { endKind }: AttemptRow): boolean {
+  const isEnd = status !== 'pending' && (endKind === null || endKind === status);
+  return isEnd && linked?.effect !== 'open';
 }
 
 function isExecuted({ isClaimed, status }: ProviderOrder): boolean {

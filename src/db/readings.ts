@@ -2,7 +2,6 @@ import type { LinkedEffect, Observed } from '../domain/attempt.ts';
 import { failureAfter } from '../domain/failure.ts';
 import type { Instant } from '../domain/order.ts';
 import { type Lock, observedOf, type ProviderOrder } from '../domain/provider-order.ts';
-import { AUTO_EXECUTE_IGNORED } from '../domain/replies.ts';
 import { type AttemptRow, endOf } from './attempts.ts';
 import type { Transaction } from './client.ts';
 import { databaseNow } from './clock.ts';
@@ -33,7 +32,7 @@ export async function storeReading(
   const isNew = await storeCreated(tx, attempt, reading);
   const stored = isNew && reading.lock.fault === 'auto_execute' ? 'auto_execute' : 'stored';
   // It may be executing now, and whoever fences its attempt has stopped nothing: no money moves until a person has looked.
-  if (stored === 'auto_execute') await addPause(tx, { ...FOR_A_PERSON, reason: AUTO_EXECUTE_IGNORED });
+  if (stored === 'auto_execute') await addPause(tx, { ...FOR_A_PERSON, reason: 'auto_execute_ignored' });
   await keepLinked(tx, attempt, order.linkedTransactionIds);
   // A failure proves nothing until its linked transactions are read.
   if (order.status === 'failed' && reading.linked === null) return stored;

@@ -39,8 +39,8 @@ export async function storeSendReply(db: Database, sent: SendReply): Promise<Rea
     if (attempt.closedBy === 'reading') return 'stored';
     // It may be a replay: its order may have gone further by then, and a later end is a look-up's to tell.
     const isNews = sent.operation === 'create' && sent.reading && !doubtAbout(attempt, sent.reading);
-    const stored =
-      isNews && sent.reading ? await storeReading(tx, attempt, sent.reading, await databaseNow(tx)) : 'stored';
+    const news = isNews ? sent.reading : null;
+    const stored = news ? await storeReading(tx, attempt, news, await databaseNow(tx)) : 'stored';
     if (sent.operation === 'execute') await raiseObserved(tx, attempt, 'claimed');
     if (attempt.closedBy !== 'fence' || sent.operation === 'cancel') return stored;
     await tx`

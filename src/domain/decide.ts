@@ -5,7 +5,6 @@ import { Decimal } from './decimal.ts';
 import { type Instant, isTerminalOrder, type OrderReason } from './order.ts';
 import type { Action, Situation, Wait } from './plan.ts';
 import { isRateMet } from './rate.ts';
-import { AUTO_EXECUTE_IGNORED } from './replies.ts';
 import { backoffMs, isAbsent, isKeyYoung, isUnsentTooOften, resendDueAt, type Timing } from './timing.ts';
 
 /**
@@ -105,7 +104,7 @@ function decideCreated(situation: Situation, attempt: Attempt, now: Instant, tim
     return now >= until ? fence('lock_unacceptable') : lookUpWhenDue(attempt, now, timing);
   }
   const refusal = executeRefusal(situation, attempt, now, timing);
-  if (refusal) return fence(refusal, attempt.lockFault === 'auto_execute' ? { code: AUTO_EXECUTE_IGNORED } : {});
+  if (refusal) return fence(refusal, attempt.lockFault === 'auto_execute' ? { code: 'AUTO_EXECUTE_IGNORED' } : {});
   const executes = sendsOf(attempt, 'execute');
   const last = executes.at(-1);
   const dueAt = last ? retryExecuteAt(executes, last, timing) : now;

@@ -105,9 +105,6 @@ export function quoteRefusalClass(status: number, code: ProviderCode): QuoteRefu
   return 'failed_look';
 }
 
-/** Our word for a provider that executes by itself although it was told not to. */
-export const AUTO_EXECUTE_IGNORED = 'AUTO_EXECUTE_IGNORED';
-
 /** "Feature off" is a contract matter: a probe that succeeds proves nothing about it, so a person lifts that pause. */
 export function healsByProbe(code: ProviderCode): boolean {
   return !['FEATURE_NOT_ENABLED', 'CLIENT_MARKUP_NOT_ENABLED'].includes(code);

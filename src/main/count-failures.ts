@@ -8,8 +8,9 @@ import { ORDER_WORKFLOW, ORPHANS_WORKFLOW } from '../workflows/messages.ts';
 const WATCHED: readonly string[] = [ORDER_WORKFLOW, ORPHANS_WORKFLOW];
 
 /**
- * Counts the activities of orders, and of what they left at Conduit, that fail though PostgreSQL can be asked. What Conduit does is a result and no failure, so that one
- * here is a bug, or a row that no code expects; and Temporal's retries alone would hide that its order stands still.
+ * Counts the activities of orders, and of what they left at Conduit, that fail though PostgreSQL can be asked. What Conduit
+ * does is a result and no failure, so that one here is a bug, or a row that no code expects; and Temporal's retries alone would
+ * hide that its order stands still.
  */
 export function countFailures({ metrics, log }: { metrics: Metrics; log: Logger }): ActivityInterceptorsFactory {
   return ({ info: { workflowType, workflowExecution, activityType: activity, attempt } }) => ({

@@ -19,8 +19,6 @@ const HARMS = new Map<string, Harm>(
     settled_differs_from_lock: { law: 'I7' },
     two_orders_under_reference: { law: 'I1', unless: ({ twinOf }: Fact) => twinOf !== undefined },
     auto_execute_ignored: { law: 'I1', unless: ({ by }: Fact) => by === 'auto' },
-    // The same, as the reason of the pause.
-    AUTO_EXECUTE_IGNORED: { law: 'I1', unless: ({ by }: Fact) => by === 'auto' },
   } as const),
 );
 

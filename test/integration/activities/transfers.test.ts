@@ -57,7 +57,7 @@ test('an order of Conduit that executes by itself pauses everything and calls a 
   });
   await lab.drive(orderId, ({ next }) => next.kind === 'send_create');
   await lab.activities.sendCreate(orderId, await lab.seen(orderId));
-  expect(await lab.pauses()).toEqual(['all AUTO_EXECUTE_IGNORED']);
+  expect(await lab.pauses()).toEqual(['all auto_execute_ignored']);
   expect(lab.rung).toEqual(['page auto_execute_ignored']);
 });
 
