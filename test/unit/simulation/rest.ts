@@ -4,11 +4,13 @@ import { DEADLINE_MS } from './network.ts';
 import { isOpen, readableFrom } from './their-orders.ts';
 import type { World } from './world.ts';
 
+/** L2: every order has ended this long after its expiry, or after everything is well again. */
+export const REST_MS = 90_000;
 /**
- * L2: every order has ended this long after its expiry, or after everything is well again. An hour after the last send a look-up may be
- * a minute away; a failure without effect counts on a second one, half a minute later; and each may take a request's whole deadline.
+ * And one that was executing, after its end at Conduit can be read. An hour after the last send a look-up may be a minute away; a failure
+ * without effect counts on a second one, half a minute later; and each may take a request's whole deadline.
  */
-export const REST_MS = 60_000 + 30_000 + 2 * DEADLINE_MS;
+export const EXECUTING_REST_MS = 60_000 + 30_000 + 2 * DEADLINE_MS;
 /** A rate that sets nothing off. */
 const FAR = -200_000;
 
