@@ -1,16 +1,15 @@
 import type { Instant } from '../../../src/domain/order.ts';
+import { lookupsFrom } from '../../../src/domain/timing.ts';
 import { LONG_MS } from './deeds.ts';
 import { DEADLINE_MS } from './network.ts';
-import { isOpen, readableFrom } from './their-orders.ts';
+import { isOpen, isReadTwice, READ_AGAIN_MS, readableFrom } from './their-orders.ts';
 import type { World } from './world.ts';
 
 /** L2: every order has ended this long after its expiry, or after everything is well again. */
 export const REST_MS = 90_000;
-/**
- * And one that was executing, after its end at Conduit can be read. An hour after the last send a look-up may be a minute away; a failure
- * without effect counts on a second one, half a minute later; and each may take a request's whole deadline.
- */
-export const EXECUTING_REST_MS = 60_000 + 30_000 + 2 * DEADLINE_MS;
+/** An hour after the last send, look-ups are this far apart. */
+const OLD_LOOKUPS_MS = 60_000;
+const OLD_MS = 3_600_000;
 /** A rate that sets nothing off. */
 const FAR = -200_000;
 
@@ -32,6 +31,19 @@ export function heal(world: World): Instant {
 export function readableAt({ conduit, history }: World): Instant {
   const byTheirClock = Math.max(0, ...conduit.orders.map((order) => readableFrom(order) ?? 0));
   return byTheirClock - history.terms.conduit.skewMs;
+}
+
+/**
+ * When an executing order has ended at the latest that is over at Conduit and was sent an hour ago or more. A failure that counts only
+ * when it is read twice takes a look-up, a second one and a request's whole deadline for each: longer than other ends. The second is
+ * half a minute after the first and not after the end, so that {@link readableAt} does not hold it.
+ */
+export function oldFailureEndsBy({ tables, conduit, now }: World, healedAt: Instant): Instant {
+  const attempt = tables.attempts.at(-1);
+  const theirs = conduit.orders.find(({ reference }) => reference === attempt?.reference);
+  const from = lookupsFrom(attempt?.sends ?? []);
+  const isOldFailure = theirs !== undefined && isReadTwice(theirs) && from !== null && now - from >= OLD_MS;
+  return healedAt + (isOldFailure ? OLD_LOOKUPS_MS + READ_AGAIN_MS + 2 * DEADLINE_MS : 0);
 }
 
 /** The last look-ups of an orphan are ten minutes apart, and the schedule adds its own. */

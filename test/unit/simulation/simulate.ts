@@ -1,7 +1,7 @@
 import { type Instant, isTerminalOrder, type OrderStatus } from '../../../src/domain/order.ts';
 import { dueAt, perform } from './deeds.ts';
 import type { History } from './history.ts';
-import { EXECUTING_REST_MS, follow, heal, REST_MS, readableAt } from './rest.ts';
+import { follow, heal, oldFailureEndsBy, REST_MS, readableAt } from './rest.ts';
 import { PROTOCOL } from './rules.ts';
 import { Run } from './run.ts';
 import { isClaimed } from './their-orders.ts';
@@ -92,8 +92,7 @@ class Simulation {
     this.#until(Math.max(order.expiresAt, healedAt) + REST_MS);
     const isConduitsTurn = order.status === 'executing' && conduit.orders.some(isClaimed);
     if (!isConduitsTurn) this.#until(readableAt(this.#world) + REST_MS);
-    if (!isConduitsTurn && order.status === 'executing')
-      this.#until(Math.max(order.expiresAt, healedAt, readableAt(this.#world)) + EXECUTING_REST_MS);
+    if (!isConduitsTurn && order.status === 'executing') this.#until(oldFailureEndsBy(this.#world, healedAt));
     if (this.#isOver()) return;
     if (!isConduitsTurn && !isTerminalOrder(order.status))
       laws.broken(`L2: still ${order.status} long after expires_at`);

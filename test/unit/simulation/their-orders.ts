@@ -90,14 +90,18 @@ export function effectOf(transactions: ReadonlyMap<string, LinkedEffect>, ids: r
 }
 
 /** That a failure had no effect counts only when it was read a second time, this long after the first. */
-const READ_AGAIN_MS = 30_000;
+export const READ_AGAIN_MS = 30_000;
+
+export function isReadTwice({ end }: TheirOrder): boolean {
+  return end?.kind === 'failed' && end.linked !== 'completed' && end.linked !== 'open_then_completed';
+}
 
 /** From when on the end can be read whole, linked transactions and all; null while there is none. */
-export function readableFrom({ end, endedAt }: TheirOrder): Instant | null {
+export function readableFrom(order: TheirOrder): Instant | null {
+  const { end, endedAt } = order;
   if (endedAt === null || end?.kind !== 'failed') return endedAt;
   const isOpenFirst = end.linked === 'open_then_completed' || end.linked === 'open_then_failed';
-  const isReadTwice = end.linked !== 'completed' && end.linked !== 'open_then_completed';
-  return endedAt + (isOpenFirst ? OPEN_FOR_MS : 0) + (isReadTwice ? READ_AGAIN_MS : 0);
+  return endedAt + (isOpenFirst ? OPEN_FOR_MS : 0) + (isReadTwice(order) ? READ_AGAIN_MS : 0);
 }
 
 /** Whether money moves, or has moved, or is bound to. */

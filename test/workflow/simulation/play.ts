@@ -1,7 +1,7 @@
 import { type Instant, isTerminalOrder } from '../../../src/domain/order.ts';
 import { dueAt, perform } from '../../unit/simulation/deeds.ts';
 import type { Deed, History } from '../../unit/simulation/history.ts';
-import { EXECUTING_REST_MS, follow, heal, REST_MS, readableAt } from '../../unit/simulation/rest.ts';
+import { follow, heal, REST_MS, readableAt } from '../../unit/simulation/rest.ts';
 import { type News, World, type WorldOptions } from '../../unit/simulation/world.ts';
 
 /** What a timeline has to do next: whom to tell what, and how long to wait. */
@@ -118,9 +118,6 @@ export class Play {
   }
 
   #latestEnd(): Instant {
-    const { order, attempts } = this.world.tables;
-    const wasExecuting = attempts.at(-1)?.sends.some(({ operation }) => operation === 'execute');
-    const since = Math.max(order.expiresAt, this.#healedAt, readableAt(this.world));
-    return since + (wasExecuting ? EXECUTING_REST_MS : REST_MS);
+    return Math.max(this.world.tables.order.expiresAt, this.#healedAt, readableAt(this.world)) + REST_MS;
   }
 }
