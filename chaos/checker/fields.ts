@@ -143,7 +143,7 @@ export const META: Fields<Meta> = {
   callsPerSecond: 'number',
   maxStopGapBps: 'number',
   planned: 'number',
-  mustExecute: 'flag',
+  patient: 'list',
   beganAt: 'number',
   healedAt: 'number',
   rested: 'flag',

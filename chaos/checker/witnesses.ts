@@ -113,8 +113,8 @@ export interface Meta {
   readonly maxStopGapBps: number;
   /** How many orders the experiments were to place. */
   readonly planned: number;
-  /** Whether the market gives some of them a reason to execute. */
-  readonly mustExecute: boolean;
+  /** The idempotency keys of those that are met when they are placed, and outlive whatever is broken. */
+  readonly patient: readonly string[];
   readonly beganAt: number;
   readonly healedAt: number;
   readonly rested: boolean;

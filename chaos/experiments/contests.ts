@@ -136,7 +136,6 @@ export const CONTEST_EXPERIMENTS: readonly Experiment[] = [
     id: 'F33',
     title: 'ten cancels of one order at once, at its expiry',
     atRisk: ['I5', 'I8'],
-    executes: false,
     load: NO_LOAD,
     moveMarket: stays,
     async run(stage) {
@@ -167,7 +166,6 @@ export const CONTEST_EXPERIMENTS: readonly Experiment[] = [
     id: 'F34',
     title: 'orders expire at the moment of the crossing; all workers are dead at an expiry',
     atRisk: ['I4', 'I2'],
-    executes: false,
     load: NO_LOAD,
     moveMarket: stays,
     async run(stage) {

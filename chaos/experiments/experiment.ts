@@ -1,9 +1,10 @@
 import type { Invariant } from '../checker/verdict.ts';
 import type { History } from '../evidence/history.ts';
 import type { Market } from '../load/market.ts';
-import type { LoadShape, PlannedOrder } from '../load/plan.ts';
+import type { PlannedOrder } from '../load/plan.ts';
 import type { Random } from '../load/random.ts';
 import type { PlacedOrder } from '../load/run-load.ts';
+import type { LoadShape } from '../load/shape.ts';
 import type { System } from '../system/system.ts';
 
 /** Where an experiment does its work: the running system, its own dice, and the book in which it notes what it does. */
@@ -38,8 +39,8 @@ export interface Stage {
   readonly sleep: (ms: number) => Promise<void>;
   /** Orders that were accepted so far. */
   readonly placed: () => readonly PlacedOrder[];
-  /** How many were to be. */
-  readonly planned: () => number;
+  /** Those that were to be. */
+  readonly planned: () => readonly PlannedOrder[];
   /** Places orders beside the planned ones; they are judged like those. */
   readonly place: (plans: readonly PlannedOrder[]) => Promise<readonly PlacedOrder[]>;
 }
@@ -52,8 +53,6 @@ export interface Experiment {
   readonly atRisk: readonly Invariant[];
   readonly needs?: readonly ('faketime' | 'mount')[];
   readonly load?: Partial<LoadShape>;
-  /** False where the market gives no order a reason to execute. */
-  readonly executes?: false;
   /** How the market moves; by default it crosses in the middle of the window, and stays. */
   readonly moveMarket?: (stage: Stage) => Promise<void>;
   /** Breaks things, beside the load. What is left broken at its end is healed by the runner. */

@@ -139,7 +139,6 @@ export const LIMIT_EXPERIMENTS: readonly Experiment[] = [
   {
     id: 'F44',
     title: 'many waiting orders, a worker that caches a hundred, and its restart',
-    executes: false,
     atRisk: ['I14'],
     async run(stage) {
       const { system } = stage;

@@ -7,7 +7,7 @@ import type { PlacedOrder } from '../load/run-load.ts';
 import type { Stage } from './experiment.ts';
 
 /** The orders of these experiments are placed by themselves, and their market crosses when they say so, if at all. */
-export const ALONE = { load: { orders: 0, windowMs: 1_000 }, moveMarket: async () => {}, executes: false } as const;
+export const ALONE = { load: { orders: 0, windowMs: 1_000 }, moveMarket: async () => {} } as const;
 const DEADLINE_MS = 15_000;
 const POLL_MS = 50;
 
@@ -41,6 +41,7 @@ export async function placeWaiting(
       repeats,
       triesOtherBody: false,
       isWatched: false,
+      isPatient: false,
       body: bodyOf(pair, {
         amount: `${random.between(20, 200)}.${random.between(10, 99)}`,
         target_rate: TARGETS[pair],

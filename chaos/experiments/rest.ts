@@ -127,9 +127,6 @@ export async function untilRested(
 ): Promise<boolean> {
   const { db, temporal } = system;
   const ids = orderIds as string[];
-  const [last] = await db<{ expiry: number | null }[]>`
-    select max(expires_at) as expiry from orders where order_id = any(${ids}::uuid[])`;
-  const giveUpAt = Math.max(healedAt, last?.expiry ?? 0) + REST_AFTER_MS;
   const areRowsAtRest = async (): Promise<boolean> => {
     const [row] = await db<{ open: number }[]>`
       select (select count(*) from orders where order_id = any(${ids}::uuid[]) and closed_at is null)::int
@@ -145,10 +142,19 @@ export async function untilRested(
     (await openDeliveries(system, afterSeq)) === 0 &&
     (await areRowsAtRest()) &&
     (await openRuns(temporal)) === 0;
+  const mayAnyWait = async () => {
+    const waiting = await db`
+      select from orders
+      where order_id = any(${ids}::uuid[]) and closed_at is null and expires_at > ${db.typed.instant(Date.now())} limit 1`;
+    return waiting.count > 0;
+  };
+  let waitedAt = healedAt;
   let longerMs: number | null = null;
   for (let polls = 0; ; polls += 1) {
     if (polls % ORPHANS_EVERY === 0) await lookAfterOrphans(temporal);
     if (await isAtRest()) return true;
+    if (await mayAnyWait()) waitedAt = Date.now();
+    const giveUpAt = waitedAt + REST_AFTER_MS;
     // Where only webhooks are still to come they may be kept longer: the provider's queue is not ours.
     if (Date.now() > giveUpAt)
       longerMs ??= (await areRowsAtRest()) && (await openRuns(temporal)) === 0 ? LONGEST_DELIVERY_MS / timeScale : 0;

@@ -7,7 +7,8 @@ import type { Meta } from '../checker/witnesses.ts';
 import { exportEvidence, writeMeta } from '../evidence/export.ts';
 import { type History, openHistory, type Turn } from '../evidence/history.ts';
 import { exportLogs, markLogs } from '../evidence/logs.ts';
-import { EXPIRES_IN_MS, type LoadShape, PATIENT_MS, planOrders } from '../load/plan.ts';
+import { planOrders } from '../load/plan.ts';
+import { shapeOf } from '../load/shape.ts';
 import { PROCESSES } from '../system/fleet.ts';
 import type { System } from '../system/system.ts';
 import type { Experiment, Stage } from './experiment.ts';
@@ -42,12 +43,9 @@ export interface RunOptions {
   readonly tell?: (text: string) => void;
 }
 
-const USUAL_TIME_SCALE = 10;
 const PULSE_MS = 60_000;
 /** How many of an experiment's requests are sent once more at rest, when their orders have ended. */
 const REPEATED_AT_REST = 5;
-const LOAD: LoadShape = { orders: 60, windowMs: 16_000, patient: 3 };
-const QUICK_LOAD: LoadShape = { orders: 24, windowMs: 8_000, expiresInMs: [15_000, 22_000], patient: 2 };
 
 /**
  * Runs experiments on a running system, each with its own orders: load and faults side by side, one after another. Then all is
@@ -58,7 +56,7 @@ export async function runExperiments(
   experiments: readonly Experiment[],
   options: RunOptions,
 ): Promise<Result[]> {
-  const { seed, dir, timeScale, orders } = options;
+  const { seed, dir, timeScale } = options;
   mkdirSync(dir, { recursive: true });
   const history = openHistory(dir);
   system.listen((what, detail) => history.add({ kind: 'system', at: Date.now(), what, detail }));
@@ -80,6 +78,7 @@ export async function runExperiments(
   await exportEvidence(system, dir, { orderIds, since: beganAt, afterSeq });
   await exportLogs(dir, logsOf(system), logMark);
   const experimentsRun = experiments.map(({ id }) => id);
+  const planned = stages.flatMap((stage) => stage.planned());
   await writeMeta(
     dir,
     metaOf(system, {
@@ -90,8 +89,8 @@ export async function runExperiments(
       healedAt,
       rested,
       recoveryMs,
-      planned: stages.reduce((sum, stage) => sum + stage.planned(), 0),
-      mustExecute: orders === undefined && experiments.some(({ executes = true }) => executes),
+      planned: planned.length,
+      patient: planned.filter(({ isPatient }) => isPatient).map(({ body }) => body.idempotency_key),
     }),
   );
   const verdict = judge(dir);
@@ -156,7 +155,7 @@ async function actAll(
     }
     const healedAt = Date.now();
     turn('healed');
-    const recoveryMs = await watch.recovered(lastFaultIn(history), healedAt + RECOVERY_MS);
+    const recoveryMs = await watch.recovered(lastFaultIn(history, healedAt), healedAt + RECOVERY_MS);
     if (recoveryMs !== null) turn('recovered', undefined, { recoveryMs });
     return { stages, healedAt, recoveryMs };
   } finally {
@@ -167,9 +166,8 @@ async function actAll(
 /** Load, market and faults of one experiment, until all three are done. */
 async function act(system: System, experiment: Experiment, history: History, options: RunOptions): Promise<Stage> {
   const { id, title } = experiment;
-  const { seed, timeScale, isQuick, orders, tell = () => {} } = options;
-  const usual = { ...(isQuick ? QUICK_LOAD : LOAD), ...(experiment.executes === false ? { patient: 0 } : {}) };
-  const shape = stretched({ ...usual, ...experiment.load, ...(orders === undefined ? {} : { orders }) }, timeScale);
+  const { seed, timeScale, isQuick, tell = () => {} } = options;
+  const shape = shapeOf(experiment.load, options);
   const { windowMs } = shape;
   const stage = createStage({ system, experiment: id, history, seed, timeScale, isQuick, windowMs, tell });
   tell(`… ${id} seed ${seed}: ${title}`);
@@ -196,18 +194,6 @@ async function act(system: System, experiment: Experiment, history: History, opt
     clearInterval(pulse);
   }
   return stage;
-}
-
-/** The load is written for a tenfold pace; in real time all that it waits for takes longer. */
-function stretched(shape: LoadShape, timeScale: number): LoadShape {
-  const factor = Math.max(1, USUAL_TIME_SCALE / timeScale);
-  const [soonest, latest] = shape.expiresInMs ?? EXPIRES_IN_MS;
-  return {
-    ...shape,
-    windowMs: shape.windowMs * factor,
-    expiresInMs: [soonest * factor, latest * factor],
-    patientMs: PATIENT_MS * factor,
-  };
 }
 
 /** What of a verdict belongs to one of the experiments that share it; what belongs to no order is told with the last of them. */

@@ -1,27 +1,30 @@
 // A process is struck exactly between two steps that belong together.
 import { orderWorkflowId } from '../../src/workflows/messages.ts';
 import { orderOf } from '../checker/evidence.ts';
+import type { LoadShape } from '../load/shape.ts';
 import type { Passing, Seam } from '../system/desk.ts';
 import type { ProcessName } from '../system/fleet.ts';
 import type { System } from '../system/system.ts';
 import type { Experiment, Stage } from './experiment.ts';
 import { crashAtSeam, isAwake } from './processes.ts';
 
+type Load = Omit<LoadShape, 'patient'>;
+
 /** Orders that reach the seam soon, and none that merely waits for its expiry. */
-const LOAD = {
+const LOAD: Load = {
   orders: 10,
   windowMs: 5_000,
   kinds: { expiring: 0, cancelled: 1, at_once: 30, crossing: 30, contested: 30 },
-  expiresInMs: [14_000, 18_000] as const,
+  expiresInMs: [14_000, 18_000],
 };
 /** Of those that are struck at steps of an attempt, one after another: who died first must be back, or its orders with the other. */
-const LONGER = { ...LOAD, expiresInMs: [22_000, 28_000] as const };
+const LONGER: Load = { ...LOAD, expiresInMs: [22_000, 28_000] };
 /** Of those that still come when others have been cancelled, or their workers frozen. */
-const MANY = { ...LONGER, orders: 20, windowMs: 12_000 };
-/** And that expire while their worker is frozen. */
-const BRIEF = { ...MANY, expiresInMs: [16_000, 20_000] as const };
+const MANY: Load = { ...LONGER, orders: 20, windowMs: 12_000 };
+/** And that expire while their worker is frozen: others must still come when it has woken. */
+const BRIEF: Load = { ...LONGER, orders: 32, windowMs: 24_000, expiresInMs: [16_000, 20_000] };
 /** Most are cancelled. */
-const CANCELLED = {
+const CANCELLED: Load = {
   ...LOAD,
   orders: 24,
   windowMs: 8_000,
@@ -43,7 +46,8 @@ const freeze =
     const { system, note, sleep } = stage;
     const orderId = orderOf(about['reference']) ?? '';
     const order = stage.placed().find((it) => it.orderId === orderId);
-    if (!order) return false;
+    // No worker stays frozen for as long as these live.
+    if (!order || (until === 'past the expiry' && order.plan.isPatient)) return false;
     const expiresInMs = Date.parse(order.plan.body.expires_at) - Date.now();
     const ms = until === 'an old permit' ? OLD_PERMIT_MS : expiresInMs + PAST_EXPIRY_MS;
     note('freeze at seam', { seam, process, ms, until, ...about });
@@ -123,7 +127,7 @@ const fits =
     Object.entries(wanted).every(([name, value]) => about[name]?.startsWith(value));
 
 /** A worker that died holds its runs for ten seconds: what comes after that is to be struck, too, on a slow machine as well. */
-const STRUCK_WITHIN_MS = 28_000;
+const STRUCK_AT_LEAST_MS = 28_000;
 
 /** Each strike falls once, so that one that comes early takes no other's place. */
 function seam(
@@ -131,14 +135,12 @@ function seam(
   title: string,
   atRisk: Experiment['atRisk'],
   strikes: readonly Strike[],
-  load: Experiment['load'] = LOAD,
+  load: Load = LOAD,
 ): Experiment {
   return {
     id,
     title,
     atRisk,
-    // Of so few orders whose workers die or freeze there may be none for which it was not too late.
-    executes: false,
     load,
     async run(stage) {
       /** Those that have not fallen, and of these the ones that nobody has come to yet. */
@@ -157,9 +159,11 @@ function seam(
         });
       };
       for (const strike of strikes) arm(strike);
+      // As long as there is an order that may come.
+      const withinMs = Math.max(STRUCK_AT_LEAST_MS, load.windowMs + load.expiresInMs[1]);
       // What is under way when the time is over is waited for: it may yet turn out to have struck nobody.
       const isUnderWay = () => [...missing].some((it) => !awaited.has(it));
-      for (let waitedMs = 0; missing.size > 0 && (waitedMs < STRUCK_WITHIN_MS || isUnderWay()); waitedMs += 100)
+      for (let waitedMs = 0; missing.size > 0 && (waitedMs < withinMs || isUnderWay()); waitedMs += 100)
         await stage.sleep(100);
       for (const { about = {} } of missing)
         stage.struck(false, `nothing came to seam ${id} as ${JSON.stringify(about)}: that was not tried`);

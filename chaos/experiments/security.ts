@@ -10,7 +10,6 @@ export const SECURITY_EXPERIMENTS: readonly Experiment[] = [
   {
     id: 'A1',
     title: "every route, by every kind of caller, about another user's order in every state",
-    executes: false,
     atRisk: ['I10', 'I15'],
     load: BESIDE,
     run: tryEveryRoute,
@@ -18,7 +17,6 @@ export const SECURITY_EXPERIMENTS: readonly Experiment[] = [
   {
     id: 'A2',
     title: 'every program is started with settings that are wrong, missing, unreadable or do not go together',
-    executes: false,
     atRisk: ['I14', 'I15'],
     load: BESIDE,
     run: (stage) => bootEverything(stage),
@@ -26,7 +24,6 @@ export const SECURITY_EXPERIMENTS: readonly Experiment[] = [
   {
     id: 'A3',
     title: 'requests at random and nearly right, signed rubbish, bytes that are no HTTP, clients that never end',
-    executes: false,
     atRisk: ['I6', 'I10', 'I14', 'I15'],
     load: BESIDE,
     run: searchForFaults,

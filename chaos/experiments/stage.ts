@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createMarket } from '../load/market.ts';
+import type { PlannedOrder } from '../load/plan.ts';
 import { randomFrom } from '../load/random.ts';
 import { type PlacedOrder, runLoad } from '../load/run-load.ts';
 import type { Stage } from './experiment.ts';
@@ -15,7 +16,7 @@ export function createStage(
   // Dice of their own for each that throws them, or what one draws would hang on when another one does.
   const diceOf = (who: string) => randomFrom(`${experiment}:${seed}:${who}`);
   let placings = 0;
-  let planned = 0;
+  const planned: PlannedOrder[] = [];
   const placed: PlacedOrder[] = [];
   const asides: Promise<unknown>[] = [];
   const note = (what: string, phase: 'begin' | 'end' | 'once', detail?: Readonly<Record<string, unknown>>) =>
@@ -55,7 +56,7 @@ export function createStage(
     planned: () => planned,
     async place(plans) {
       placings += 1;
-      planned += plans.length;
+      planned.push(...plans);
       const load = `${experiment}-${placings}`;
       return runLoad(
         {

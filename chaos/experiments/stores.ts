@@ -1,6 +1,7 @@
 // What keeps the state: PostgreSQL, Redis, Temporal.
 import { Redis } from 'ioredis';
 import { planOrders } from '../load/plan.ts';
+import { shapeOf } from '../load/shape.ts';
 import { signalService } from '../system/pids.ts';
 import type { Experiment, Stage } from './experiment.ts';
 import { countRefused, expectStruck, restartAll } from './processes.ts';
@@ -41,7 +42,6 @@ export const STORE_EXPERIMENTS: readonly Experiment[] = [
   {
     id: 'F08',
     title: 'Temporal is killed in mid-flight: for a moment, a minute, ten minutes',
-    executes: false,
     atRisk: ['I2', 'I4', 'I5'],
     async run({ system, timeScale, sleep, during, isQuick }) {
       for (const downMs of isQuick ? [0, 60_000] : [0, 60_000, 600_000]) {
@@ -119,14 +119,14 @@ export const STORE_EXPERIMENTS: readonly Experiment[] = [
       // In the words of what it does to the database's clients: what they had asked for may come to nothing.
       note('two connections, 200 requests at once, and they stall', { process: 'api' });
       const beganAt = Date.now();
-      const shape = { orders: 200, windowMs: 0, kinds: { crossing: 0, contested: 0, expiring: 30, at_once: 1 } };
+      const kinds = { crossing: 0, contested: 0, expiring: 30, at_once: 1 };
+      const shape = shapeOf({ orders: 200, windowMs: 0, kinds, patient: 0 }, stage);
       const runId = `${experiment}-burst-${Date.now().toString(36)}`;
       // While this lasts each of them waits for its connection: a lock that an operator's session holds.
-      const hold = system.db.begin(async (tx) => {
-        await tx`lock table idempotency_keys in access exclusive mode`;
-        // In a statement: a session that does nothing in its transaction is ended sooner.
-        await tx`select pg_sleep(${HELD_MS / 1_000})`;
-      });
+      // In one statement: a session that does nothing in its transaction, be it between two of them, is ended sooner.
+      const hold = system.db.unsafe(
+        `do $$ begin lock table idempotency_keys in access exclusive mode; perform pg_sleep(${HELD_MS / 1_000}); end $$`,
+      );
       const watched = waitingSessions(stage, 'conduitpay-api', HELD_MS);
       await Promise.all([hold, place(planOrders(shape, system.customers, random, runId))]);
       const waiting = await watched;

@@ -2,6 +2,7 @@ import type { Customer } from '../system/system.ts';
 import type { OrderBody } from './customer-calls.ts';
 import { boundaryOf, FIAT, STABLES, TARGETS, UNITS } from './market.ts';
 import type { Random } from './random.ts';
+import { type LoadShape, patientUntilMs } from './shape.ts';
 
 /** One order of an experiment, and what its customer will do about it. */
 export interface PlannedOrder {
@@ -17,31 +18,18 @@ export interface PlannedOrder {
   readonly triesOtherBody: boolean;
   /** Whether somebody looks at it meanwhile. */
   readonly isWatched: boolean;
-}
-
-export interface LoadShape {
-  readonly orders: number;
-  /** How long placing takes. */
-  readonly windowMs: number;
-  /** Weights of the kinds below; those left out are as in {@link MIXED}. */
-  readonly kinds?: Partial<Record<DrawnKind, number>>;
-  readonly expiresInMs?: readonly [number, number];
-  /** How many of them, the first, are `patient`. */
-  readonly patient?: number;
-  /** How long these live. */
-  readonly patientMs?: number;
-  /** False when nobody looks at the orders meanwhile. */
-  readonly isWatched?: boolean;
+  /** Whether a product that is well again has all the time it needs to execute it. */
+  readonly isPatient: boolean;
 }
 
 /**
  * `crossing` waits for the market; `at_once` is met when it is placed; `expiring` never is; `cancelled` neither, and its customer cancels it;
  * `contested` waits for the market and is cancelled at some moment around the crossing; `exact` is met by it with nothing to spare, and
- * `missed` falls short of it by one unit of what arrives. `patient` is met when it is placed, nobody cancels it, and it outlives whatever is
- * broken: a product that is well again must execute it, however long the others had to wait.
+ * `missed` falls short of it by one unit of what arrives. `patient` is met when it is placed, its customer does not cancel it, and it outlives
+ * whatever is broken: a product that is well again must execute it, however long the others had to wait. The judge asks for it.
  */
 type Kind = DrawnKind | 'patient';
-type DrawnKind = 'crossing' | 'at_once' | 'expiring' | 'cancelled' | 'contested' | 'exact' | 'missed';
+export type DrawnKind = 'crossing' | 'at_once' | 'expiring' | 'cancelled' | 'contested' | 'exact' | 'missed';
 
 const MIXED: Record<DrawnKind, number> = {
   crossing: 38,
@@ -52,9 +40,6 @@ const MIXED: Record<DrawnKind, number> = {
   exact: 4,
   missed: 3,
 };
-export const EXPIRES_IN_MS = [15_000, 28_000] as const;
-/** Past the end of nearly every experiment, and then the longest back-off of an order that was paused. */
-export const PATIENT_MS = 75_000;
 /** What the market is never near to. */
 const UNREACHABLE = { [STABLES]: '0.99', [FIAT]: '0.80' } as const;
 const MET_AT_ONCE = { [STABLES]: '0.85', [FIAT]: '0.93' } as const;
@@ -66,14 +51,13 @@ export function planOrders(
   runId: string,
 ): PlannedOrder[] {
   const weights = { ...MIXED, ...shape.kinds };
-  const { patient = 0 } = shape;
   const now = Date.now();
   return Array.from({ length: shape.orders }, (_, index) => {
-    const kind = index < patient ? 'patient' : drawn(weights, random);
+    const kind = index < shape.patient ? 'patient' : drawn(weights, random);
     const pair = random.chance(0.7) ? STABLES : FIAT;
     const customer = random.pick(customers);
     const placeAtMs = random.between(0, shape.windowMs);
-    const livesMs = lifeOf(kind, shape, random);
+    const livesMs = kind === 'patient' ? patientUntilMs(shape) - placeAtMs : lifeOf(kind, shape, random);
     const amount = amountOf(pair, random);
     return {
       customer,
@@ -83,6 +67,7 @@ export function planOrders(
       repeats: random.chance(0.2) ? random.between(1, 2) : 0,
       triesOtherBody: random.chance(0.1),
       isWatched: shape.isWatched ?? true,
+      isPatient: kind === 'patient',
       body: bodyOf(pair, {
         amount,
         target_rate: targetOf(kind, pair, amount),
@@ -95,12 +80,7 @@ export function planOrders(
 }
 
 /** One that waits for the market lives to see it; one that waits for nothing may go early. */
-function lifeOf(
-  kind: Kind,
-  { expiresInMs: [soonest, latest] = EXPIRES_IN_MS, patientMs = PATIENT_MS }: LoadShape,
-  random: Random,
-): number {
-  if (kind === 'patient') return patientMs;
+function lifeOf(kind: DrawnKind, { expiresInMs: [soonest, latest] }: LoadShape, random: Random): number {
   const isVain = kind === 'expiring' || kind === 'missed';
   return isVain ? random.between(soonest * 0.7, soonest) : random.between(soonest, latest);
 }

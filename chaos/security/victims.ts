@@ -29,6 +29,7 @@ export async function placeFor(stage: Stage, customer: Customer, wish: Wish): Pr
     repeats: 0,
     triesOtherBody: false,
     isWatched: false,
+    isPatient: false,
   };
   const [placed] = await stage.place([plan]);
   if (!placed) throw new Error(`an order of the experiment was refused: ${JSON.stringify(body)}`);

@@ -104,6 +104,7 @@ function decideCreated(situation: Situation, attempt: Attempt, now: Instant, tim
     return now >= until ? fence('lock_unacceptable') : lookUpWhenDue(attempt, now, timing);
   }
   const refusal = executeRefusal(situation, attempt, now, timing);
+  // A code of ours, beside Conduit's: the attempt was fenced because its order would have executed by itself.
   if (refusal) return fence(refusal, attempt.lockFault === 'auto_execute' ? { code: 'AUTO_EXECUTE_IGNORED' } : {});
   const executes = sendsOf(attempt, 'execute');
   const last = executes.at(-1);

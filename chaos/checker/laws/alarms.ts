@@ -1,4 +1,5 @@
 // I1, I7 and I14, as the service itself saw them: what it calls a person for because money moved that it had not sent, and what it cannot do.
+import type { Page } from '../../../src/metrics.ts';
 import { type Evidence, orderOf } from '../evidence.ts';
 import { broken, type Invariant, type Violation } from '../verdict.ts';
 import type { Fact } from '../witnesses.ts';
@@ -19,7 +20,7 @@ const HARMS = new Map<string, Harm>(
     settled_differs_from_lock: { law: 'I7' },
     two_orders_under_reference: { law: 'I1', unless: ({ twinOf }: Fact) => twinOf !== undefined },
     auto_execute_ignored: { law: 'I1', unless: ({ by }: Fact) => by === 'auto' },
-  } as const),
+  } satisfies Partial<Record<Page, Harm>>),
 );
 
 export function judgeAlarms(evidence: Evidence): Violation[] {

@@ -1,4 +1,4 @@
-// I14, of the experiment itself: of what did not happen nothing is shown.
+// I14, of the experiment itself: of what did not happen nothing is shown, least of all where it could have happened.
 import type { Evidence } from '../evidence.ts';
 import { isAccepted, operationsOf } from '../told.ts';
 import { broken, type Violation } from '../verdict.ts';
@@ -9,8 +9,15 @@ export function judgeSubstance(evidence: Evidence): Violation[] {
   const add = (text: string) => violations.push(broken('I14', null, text));
   if (meta.planned > 0 && !operationsOf(evidence).some(isAccepted))
     add(`of ${meta.planned} planned orders none was accepted`);
-  if (meta.mustExecute && !ledger.some(({ event }) => event === 'order.claimed')) add('no order was executed');
+  if (meta.patient.length > 0 && !ledger.some(({ event }) => event === 'order.claimed')) add('no order was executed');
   const broke = new Set(history.flatMap((entry) => (entry.kind === 'fault' ? entry.experiment : [])));
   for (const experiment of meta.experiments) if (!broke.has(experiment)) add(`${experiment} broke nothing`);
-  return violations;
+  return [...violations, ...judgeMissed(evidence)];
+}
+
+/** No fault excuses it: those are all mended long before such an order expires, and its rate is met all the time. */
+function judgeMissed({ meta, orders }: Evidence): Violation[] {
+  return orders
+    .filter(({ status, idempotencyKey }) => status === 'expired' && meta.patient.includes(idempotencyKey))
+    .map(({ orderId, reason }) => broken('I14', orderId, `it could have been executed, and it expired: ${reason}`));
 }

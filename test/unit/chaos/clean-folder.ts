@@ -70,7 +70,7 @@ export function cleanFolder(): Folder {
       callsPerSecond: 50,
       maxStopGapBps: 500,
       planned: STORIES.length,
-      mustExecute: true,
+      patient: [`key-${EXECUTED}`],
       beganAt: BEGAN_AT,
       healedAt: HEALED_AT,
       rested: true,

@@ -1,7 +1,7 @@
 // I14: how the system recovered, and whether anything was shown; I1: what people were called for.
 import { describe } from '@jest/globals';
 import type { HistoryEntry } from '../../../chaos/evidence/history.ts';
-import { BEGAN_AT, EXECUTED, EXPIRED } from './clean-folder.ts';
+import { BEGAN_AT, CANCELLED, EXECUTED, EXPIRED } from './clean-folder.ts';
 import { callOf, change, factOf, heldBy } from './facts.ts';
 import { drop, type Folder, the } from './folder.ts';
 import { each } from './spoiled.ts';
@@ -176,9 +176,22 @@ describe('I14: an experiment in which nothing happened', () => {
       /^I14 -: no order was executed$/,
     ],
     [
+      'one that could have been expired',
+      (folder) => {
+        folder.meta.patient = [`key-${EXECUTED}`, `key-${EXPIRED}`];
+      },
+      /^I14 expired: it could have been executed, and it expired: null$/,
+    ],
+    [
+      'one that could have been was cancelled',
+      (folder) => {
+        folder.meta.patient = [`key-${CANCELLED}`];
+      },
+    ],
+    [
       'none was to be',
       (folder) => {
-        folder.meta.mustExecute = false;
+        folder.meta.patient = [];
         for (const fact of folder.ledger) if (fact.event === 'order.claimed') fact.event = 'order.linked';
       },
     ],

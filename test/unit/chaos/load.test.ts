@@ -1,9 +1,11 @@
 // The orders of an experiment: those whose targets lie on the boundary, where one unit of what arrives decides, and those with time.
 import { expect, test } from '@jest/globals';
 import { compare, exact, times } from '../../../chaos/checker/decimals.ts';
+import { EXPERIMENTS } from '../../../chaos/experiments/catalogue.ts';
 import { boundaryOf, FIAT, STABLES } from '../../../chaos/load/market.ts';
 import { planOrders } from '../../../chaos/load/plan.ts';
 import { randomFrom } from '../../../chaos/load/random.ts';
+import { type Scale, shapeOf } from '../../../chaos/load/shape.ts';
 import { price } from '../../../simulator/core/pricing.ts';
 
 const MET = { [STABLES]: '0.9300', [FIAT]: '0.9000' } as const;
@@ -45,16 +47,48 @@ test.each([
   expect(compare(worth, times(exact(unit), exact('1.000001')))).toBeLessThanOrEqual(0);
 });
 
+const CUSTOMERS = [{ userId: '1a1fee00-1c6c-4115-a292-2ca19f117038', apiKey: 'cpt_key', accounts: {} }];
+type Plan = ReturnType<typeof planOrders>[number];
+const expiryOf = ({ body }: Plan) => Date.parse(body.expires_at);
+const targetOf = ({ body }: Plan) => body.target_rate;
+
 test('the patient ones are met when they are placed, outlive the others, and nobody cancels them', () => {
-  const customers = [{ userId: '1a1fee00-1c6c-4115-a292-2ca19f117038', apiKey: 'cpt_key', accounts: {} }];
-  const shape = { orders: 300, windowMs: 1_000, patient: 20, patientMs: 90_000, kinds: { at_once: 0 } };
-  const plans = planOrders(shape, customers, randomFrom('any'), 'run');
-  const [patient, others] = [plans.slice(0, 20), plans.slice(20)];
+  const shape = shapeOf({ orders: 300, patient: 20, kinds: { at_once: 0 } }, { timeScale: 10, isQuick: false });
+  const plans = planOrders(shape, CUSTOMERS, randomFrom('any'), 'run');
+  const [patient, others] = [plans.filter((it) => it.isPatient), plans.filter((it) => !it.isPatient)];
 
   expect(plans).toHaveLength(300);
+  expect(patient).toHaveLength(20);
   expect(new Set(patient.map(({ cancelAfterMs }) => cancelAfterMs))).toEqual(new Set([null]));
-  expect(patient.every(({ body }) => ['0.85', '0.93'].includes(body.target_rate))).toBe(true);
-  expect(others.some(({ body }) => ['0.85', '0.93'].includes(body.target_rate))).toBe(false);
-  const expiryOf = ({ body }: (typeof plans)[number]) => Date.parse(body.expires_at);
-  expect(Math.min(...patient.map(expiryOf))).toBeGreaterThan(Math.max(...others.map(expiryOf)) + 50_000);
+  expect(patient.map(targetOf).every((target) => ['0.85', '0.93'].includes(target))).toBe(true);
+  expect(others.map(targetOf).some((target) => ['0.85', '0.93'].includes(target))).toBe(false);
+  expect(Math.min(...patient.map(expiryOf))).toBeGreaterThan(Math.max(...others.map(expiryOf)) + 40_000);
+});
+
+const SCALES: readonly Scale[] = [
+  { timeScale: 10, isQuick: false },
+  { timeScale: 10, isQuick: true },
+  { timeScale: 1, isQuick: false },
+];
+
+test('in the load of every experiment that has one some are patient, and live longer than its window and another life', () => {
+  for (const scale of SCALES) {
+    const loads = EXPERIMENTS.map(({ id, load }) => ({ id, shape: shapeOf(load, scale) }));
+    const loaded = loads.filter(({ shape }) => shape.orders >= 4);
+    expect(loaded.length).toBeGreaterThan(EXPERIMENTS.length * 0.8);
+    for (const { id, shape } of loaded) {
+      const patient = planOrders({ ...shape, isWatched: false }, CUSTOMERS, randomFrom(id), id).filter(
+        ({ isPatient }) => isPatient,
+      );
+      expect({ id, patient: patient.length > 0 && patient.length <= shape.orders / 4 }).toEqual({ id, patient: true });
+      const { windowMs, expiresInMs } = shape;
+      const livesMs = Math.min(...patient.map((it) => expiryOf(it) - Date.now() - it.placeAtMs));
+      expect(livesMs).toBeGreaterThan(windowMs + 2 * expiresInMs[1] - 1_000);
+    }
+  }
+});
+
+test('of few orders a quarter at most is patient: the others are why they are placed', () => {
+  const patientOf = (orders: number) => shapeOf({}, { timeScale: 10, isQuick: false, orders }).patient;
+  expect([0, 3, 4, 10, 60].map(patientOf)).toEqual([0, 0, 1, 2, 3]);
 });

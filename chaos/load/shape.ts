@@ -1,0 +1,46 @@
+import type { DrawnKind } from './plan.ts';
+
+/** The orders of an experiment, as a whole. */
+export interface LoadShape {
+  readonly orders: number;
+  /** How long placing takes. */
+  readonly windowMs: number;
+  /** The soonest and the latest end of an order's life. */
+  readonly expiresInMs: readonly [number, number];
+  /** Weights of the kinds; those left out are as in a mixed load. */
+  readonly kinds?: Partial<Record<DrawnKind, number>>;
+  /** How many of them, the first, are `patient`: a quarter of all at most. */
+  readonly patient: number;
+  /** False when nobody looks at the orders meanwhile. */
+  readonly isWatched?: boolean;
+}
+
+export interface Scale {
+  readonly timeScale: number;
+  /** A run that must be short. */
+  readonly isQuick: boolean;
+  /** How many orders are wanted instead. */
+  readonly orders?: number;
+}
+
+const USUAL_TIME_SCALE = 10;
+const LOAD: LoadShape = { orders: 60, windowMs: 16_000, expiresInMs: [15_000, 28_000], patient: 3 };
+const QUICK_LOAD: LoadShape = { orders: 24, windowMs: 8_000, expiresInMs: [15_000, 22_000], patient: 2 };
+
+/** The usual load, but for what an experiment has of its own. It is written for a tenfold pace: in real time all that it waits for takes longer. */
+export function shapeOf(own: Partial<LoadShape> = {}, { timeScale, isQuick, orders }: Scale): LoadShape {
+  const shape = { ...(isQuick ? QUICK_LOAD : LOAD), ...own, ...(orders === undefined ? {} : { orders }) };
+  const factor = Math.max(1, USUAL_TIME_SCALE / timeScale);
+  const [soonest, latest] = shape.expiresInMs;
+  return {
+    ...shape,
+    patient: Math.min(shape.patient, Math.floor(shape.orders / 4)),
+    windowMs: shape.windowMs * factor,
+    expiresInMs: [soonest * factor, latest * factor],
+  };
+}
+
+/** When the last of the patient ones expires, from the beginning on: when twice the time is over that the others have all together. */
+export function patientUntilMs({ windowMs, expiresInMs: [, latest] }: LoadShape): number {
+  return 2 * (windowMs + latest);
+}
