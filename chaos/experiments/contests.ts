@@ -69,6 +69,19 @@ const CLOSE_AT_LEAST = 0.05;
 /** How far around the expected moment the cancels are spread. */
 const AROUND_MS = 50;
 
+/** Of the orders some must have been cancelled, and of others the other side have won. */
+async function expectContest(
+  { system, struck }: Stage,
+  orders: readonly PlacedOrder[],
+  other: 'executed' | 'expired',
+): Promise<void> {
+  const ids = orders.map(({ orderId }) => orderId);
+  const ends = await system.db<{ status: string }[]>`
+    select distinct status from orders where order_id = any(${ids}::uuid[])`;
+  const won = ends.map(({ status }) => status);
+  struck(won.includes('cancelled') && won.includes(other), `there was no contest: all were ${won.join(', ')}`);
+}
+
 export const CONTEST_EXPERIMENTS: readonly Experiment[] = [
   {
     id: 'F31',
@@ -111,6 +124,7 @@ export const CONTEST_EXPERIMENTS: readonly Experiment[] = [
         within50Ms > 0 && within50Ms >= spreads.length * CLOSE_AT_LEAST,
         `of ${spreads.length} cancels only ${within50Ms} came within 50 ms of their execute`,
       );
+      await expectContest(stage, stage.placed(), 'executed');
     },
   },
   {
@@ -139,7 +153,7 @@ export const CONTEST_EXPERIMENTS: readonly Experiment[] = [
     load: NO_LOAD,
     moveMarket: stays,
     async run(stage) {
-      const { random, note, struck } = stage;
+      const { random, note } = stage;
       const expiry = Date.now() + 14_000;
       const orders = await placeWaiting(stage, 20, (index) => expiry + index * 40, MIXED);
       await Promise.all(
@@ -156,10 +170,7 @@ export const CONTEST_EXPERIMENTS: readonly Experiment[] = [
           note('ten cancels at the expiry', { orderId });
         }),
       );
-      const ends = await stage.system.db<{ status: string }[]>`
-        select distinct status from orders where order_id = any(${orders.map(({ orderId }) => orderId)}::uuid[])`;
-      const won = ends.map(({ status }) => status);
-      struck(won.includes('cancelled') && won.includes('expired'), `there was no contest: all were ${won.join(', ')}`);
+      await expectContest(stage, orders, 'expired');
     },
   },
   {

@@ -86,12 +86,12 @@ async function isAnyStuck(stage: Stage): Promise<boolean> {
   return false;
 }
 
-/** How much longer a slow machine has for what has met nobody yet. */
+/** How much longer a slow machine has for what has met nobody yet, but where it may miss. */
 const SLOW_MS = 30_000;
 
-function whileOrdersCome({ windowMs }: Stage, isDone: () => boolean): () => boolean {
+function whileOrdersCome({ windowMs, isQuick }: Stage, isDone: () => boolean): () => boolean {
   const until = Date.now() + windowMs + 4_000;
-  return () => Date.now() < until + (isDone() ? 0 : SLOW_MS);
+  return () => Date.now() < until + (isQuick || isDone() ? 0 : SLOW_MS);
 }
 
 /** Some orders are placed in this time. */

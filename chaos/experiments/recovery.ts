@@ -59,8 +59,8 @@ export function watchRecovery(system: System, since: number): RecoveryWatch {
 
 /** When something was last done to the system, or undone; where nothing was, when it could last have been. */
 export function lastFaultIn(history: History, healedAt: number): number {
-  const times = history.entries.flatMap((entry) => (entry.kind === 'fault' ? entry.at : []));
-  return times.length === 0 ? healedAt : Math.max(...times);
+  const last = history.entries.findLast(({ kind }) => kind === 'fault');
+  return last?.kind === 'fault' ? last.at : healedAt;
 }
 
 /** Every process is ready, no message waits, no order is overdue, no send is unresolved; of what takes a moment by right a second is left. */

@@ -143,9 +143,12 @@ export async function untilRested(
     (await areRowsAtRest()) &&
     (await openRuns(temporal)) === 0;
   const mayAnyWait = async () => {
+    const now = db.typed.instant(Date.now());
     const waiting = await db`
-      select from orders
-      where order_id = any(${ids}::uuid[]) and closed_at is null and expires_at > ${db.typed.instant(Date.now())} limit 1`;
+      select from orders where order_id = any(${ids}::uuid[]) and closed_at is null and expires_at > ${now}
+      union all
+      select from transactions
+      where order_id = any(${ids}::uuid[]) and orphan_closed_at is null and orphan_until > ${now} limit 1`;
     return waiting.count > 0;
   };
   let waitedAt = healedAt;

@@ -1,14 +1,14 @@
 // A process is struck exactly between two steps that belong together.
 import { orderWorkflowId } from '../../src/workflows/messages.ts';
 import { orderOf } from '../checker/evidence.ts';
-import type { LoadShape } from '../load/shape.ts';
+import { type LoadShape, shapeOf } from '../load/shape.ts';
 import type { Passing, Seam } from '../system/desk.ts';
 import type { ProcessName } from '../system/fleet.ts';
 import type { System } from '../system/system.ts';
 import type { Experiment, Stage } from './experiment.ts';
 import { crashAtSeam, isAwake } from './processes.ts';
 
-type Load = Omit<LoadShape, 'patient'>;
+type Load = Omit<LoadShape, 'patient' | 'patienceMs'>;
 
 /** Orders that reach the seam soon, and none that merely waits for its expiry. */
 const LOAD: Load = {
@@ -159,8 +159,9 @@ function seam(
         });
       };
       for (const strike of strikes) arm(strike);
-      // As long as there is an order that may come.
-      const withinMs = Math.max(STRUCK_AT_LEAST_MS, load.windowMs + load.expiresInMs[1]);
+      // As long as one of the many may come; the few patient ones have gone by then.
+      const { windowMs, expiresInMs } = shapeOf(load, stage);
+      const withinMs = Math.max(STRUCK_AT_LEAST_MS, windowMs + expiresInMs[1]);
       // What is under way when the time is over is waited for: it may yet turn out to have struck nobody.
       const isUnderWay = () => [...missing].some((it) => !awaited.has(it));
       for (let waitedMs = 0; missing.size > 0 && (waitedMs < withinMs || isUnderWay()); waitedMs += 100)

@@ -2,7 +2,7 @@ import type { Customer } from '../system/system.ts';
 import type { OrderBody } from './customer-calls.ts';
 import { boundaryOf, FIAT, STABLES, TARGETS, UNITS } from './market.ts';
 import type { Random } from './random.ts';
-import { type LoadShape, patientUntilMs } from './shape.ts';
+import type { LoadShape } from './shape.ts';
 
 /** One order of an experiment, and what its customer will do about it. */
 export interface PlannedOrder {
@@ -25,8 +25,8 @@ export interface PlannedOrder {
 /**
  * `crossing` waits for the market; `at_once` is met when it is placed; `expiring` never is; `cancelled` neither, and its customer cancels it;
  * `contested` waits for the market and is cancelled at some moment around the crossing; `exact` is met by it with nothing to spare, and
- * `missed` falls short of it by one unit of what arrives. `patient` is met when it is placed, its customer does not cancel it, and it outlives
- * whatever is broken: a product that is well again must execute it, however long the others had to wait. The judge asks for it.
+ * `missed` falls short of it by one unit of what arrives. `patient` is met when it is placed, its customer has no wish to cancel it, and it
+ * outlives whatever is broken: a product that is well again must execute it, however long the others had to wait. The judge asks for it.
  */
 type Kind = DrawnKind | 'patient';
 export type DrawnKind = 'crossing' | 'at_once' | 'expiring' | 'cancelled' | 'contested' | 'exact' | 'missed';
@@ -51,13 +51,14 @@ export function planOrders(
   runId: string,
 ): PlannedOrder[] {
   const weights = { ...MIXED, ...shape.kinds };
+  const patientUntil = shape.windowMs + shape.expiresInMs[1] + shape.patienceMs;
   const now = Date.now();
   return Array.from({ length: shape.orders }, (_, index) => {
     const kind = index < shape.patient ? 'patient' : drawn(weights, random);
     const pair = random.chance(0.7) ? STABLES : FIAT;
     const customer = random.pick(customers);
     const placeAtMs = random.between(0, shape.windowMs);
-    const livesMs = kind === 'patient' ? patientUntilMs(shape) - placeAtMs : lifeOf(kind, shape, random);
+    const livesMs = kind === 'patient' ? patientUntil - placeAtMs : lifeOf(kind, shape, random);
     const amount = amountOf(pair, random);
     return {
       customer,

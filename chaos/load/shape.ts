@@ -11,6 +11,8 @@ export interface LoadShape {
   readonly kinds?: Partial<Record<DrawnKind, number>>;
   /** How many of them, the first, are `patient`: a quarter of all at most. */
   readonly patient: number;
+  /** How much longer these live than all others together. */
+  readonly patienceMs: number;
   /** False when nobody looks at the orders meanwhile. */
   readonly isWatched?: boolean;
 }
@@ -24,10 +26,21 @@ export interface Scale {
 }
 
 const USUAL_TIME_SCALE = 10;
-const LOAD: LoadShape = { orders: 60, windowMs: 16_000, expiresInMs: [15_000, 28_000], patient: 3 };
-const QUICK_LOAD: LoadShape = { orders: 24, windowMs: 8_000, expiresInMs: [15_000, 22_000], patient: 2 };
+/**
+ * How much longer than all others the patient ones live: past the last strike and its outage of a minute, the half minute for which a dead
+ * relay holds a message or repair lets a run wait, the longest back-off, and the margin before an expiry.
+ */
+const PATIENCE_MS = 120_000;
+const LOAD: LoadShape = {
+  orders: 60,
+  windowMs: 16_000,
+  expiresInMs: [15_000, 28_000],
+  patient: 3,
+  patienceMs: PATIENCE_MS,
+};
+const QUICK_LOAD: LoadShape = { ...LOAD, orders: 24, windowMs: 8_000, expiresInMs: [15_000, 22_000], patient: 2 };
 
-/** The usual load, but for what an experiment has of its own. It is written for a tenfold pace: in real time all that it waits for takes longer. */
+/** The usual load, but for what an experiment has of its own. Written for a tenfold pace: in real time all that it waits for takes longer. */
 export function shapeOf(own: Partial<LoadShape> = {}, { timeScale, isQuick, orders }: Scale): LoadShape {
   const shape = { ...(isQuick ? QUICK_LOAD : LOAD), ...own, ...(orders === undefined ? {} : { orders }) };
   const factor = Math.max(1, USUAL_TIME_SCALE / timeScale);
@@ -37,10 +50,6 @@ export function shapeOf(own: Partial<LoadShape> = {}, { timeScale, isQuick, orde
     patient: Math.min(shape.patient, Math.floor(shape.orders / 4)),
     windowMs: shape.windowMs * factor,
     expiresInMs: [soonest * factor, latest * factor],
+    patienceMs: shape.patienceMs * factor,
   };
-}
-
-/** When the last of the patient ones expires, from the beginning on: when twice the time is over that the others have all together. */
-export function patientUntilMs({ windowMs, expiresInMs: [, latest] }: LoadShape): number {
-  return 2 * (windowMs + latest);
 }

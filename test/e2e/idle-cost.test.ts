@@ -74,7 +74,7 @@ test('ten thousand waiting orders over ten pairs cost one quote per pair and int
     async () => {
       // Not their status, which they are started with: a first task that a busy worker lost is given out again ten seconds later.
       const runs = await Promise.all(orders.map(({ id }) => workflowOf(world, id).describe()));
-      return runs.every(({ raw }) => !raw.pendingWorkflowTask);
+      return runs.every(({ raw }) => !raw.pendingWorkflowTask && (raw.pendingActivities ?? []).length === 0);
     },
     60_000,
   );

@@ -15,9 +15,13 @@ export function judgeSubstance(evidence: Evidence): Violation[] {
   return [...violations, ...judgeMissed(evidence)];
 }
 
-/** No fault excuses it: those are all mended long before such an order expires, and its rate is met all the time. */
+/**
+ * No fault excuses it: those are all mended long before such an order expires, and its rate is met all the time. But so many attempts an
+ * hour and no more are made for an order.
+ */
 function judgeMissed({ meta, orders }: Evidence): Violation[] {
   return orders
-    .filter(({ status, idempotencyKey }) => status === 'expired' && meta.patient.includes(idempotencyKey))
+    .filter(({ status, reason }) => status === 'expired' && reason !== 'attempt_limit')
+    .filter(({ idempotencyKey }) => meta.patient.includes(idempotencyKey))
     .map(({ orderId, reason }) => broken('I14', orderId, `it could have been executed, and it expired: ${reason}`));
 }

@@ -2,7 +2,7 @@
 import { describe } from '@jest/globals';
 import type { HistoryEntry } from '../../../chaos/evidence/history.ts';
 import { BEGAN_AT, CANCELLED, EXECUTED, EXPIRED } from './clean-folder.ts';
-import { callOf, change, factOf, heldBy } from './facts.ts';
+import { callOf, change, factOf, heldBy, orderOf } from './facts.ts';
 import { drop, type Folder, the } from './folder.ts';
 import { each } from './spoiled.ts';
 
@@ -181,6 +181,14 @@ describe('I14: an experiment in which nothing happened', () => {
         folder.meta.patient = [`key-${EXECUTED}`, `key-${EXPIRED}`];
       },
       /^I14 expired: it could have been executed, and it expired: null$/,
+    ],
+    [
+      'one that could have been had its attempts of an hour',
+      (folder) => {
+        folder.meta.patient = [`key-${EXPIRED}`];
+        orderOf(folder, EXPIRED).reason = 'attempt_limit';
+        the(folder.order_events, (it) => it.orderId === EXPIRED && it.event === 'expired').reason = 'attempt_limit';
+      },
     ],
     [
       'one that could have been was cancelled',

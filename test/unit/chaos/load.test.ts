@@ -62,7 +62,7 @@ test('the patient ones are met when they are placed, outlive the others, and nob
   expect(new Set(patient.map(({ cancelAfterMs }) => cancelAfterMs))).toEqual(new Set([null]));
   expect(patient.map(targetOf).every((target) => ['0.85', '0.93'].includes(target))).toBe(true);
   expect(others.map(targetOf).some((target) => ['0.85', '0.93'].includes(target))).toBe(false);
-  expect(Math.min(...patient.map(expiryOf))).toBeGreaterThan(Math.max(...others.map(expiryOf)) + 40_000);
+  expect(Math.min(...patient.map(expiryOf))).toBeGreaterThan(Math.max(...others.map(expiryOf)) + 110_000);
 });
 
 const SCALES: readonly Scale[] = [
@@ -71,7 +71,7 @@ const SCALES: readonly Scale[] = [
   { timeScale: 1, isQuick: false },
 ];
 
-test('in the load of every experiment that has one some are patient, and live longer than its window and another life', () => {
+test('in the load of every experiment that has one some are patient, and live longer than anything that could keep them', () => {
   for (const scale of SCALES) {
     const loads = EXPERIMENTS.map(({ id, load }) => ({ id, shape: shapeOf(load, scale) }));
     const loaded = loads.filter(({ shape }) => shape.orders >= 4);
@@ -81,9 +81,9 @@ test('in the load of every experiment that has one some are patient, and live lo
         ({ isPatient }) => isPatient,
       );
       expect({ id, patient: patient.length > 0 && patient.length <= shape.orders / 4 }).toEqual({ id, patient: true });
-      const { windowMs, expiresInMs } = shape;
-      const livesMs = Math.min(...patient.map((it) => expiryOf(it) - Date.now() - it.placeAtMs));
-      expect(livesMs).toBeGreaterThan(windowMs + 2 * expiresInMs[1] - 1_000);
+      // An outage of a minute at the very end, a message that a dead relay holds, repair, the longest back-off, the margin.
+      const leftMs = Math.min(...patient.map(expiryOf)) - Date.now() - shape.windowMs;
+      expect(leftMs).toBeGreaterThan(60_000 + 30_000 + 15_000 + 24_000 + 6_000 - 1_000);
     }
   }
 });
