@@ -141,6 +141,7 @@ export const META: Fields<Meta> = {
   httpDeadlineMs: 'number',
   refreshMs: 'number',
   callsPerSecond: 'number',
+  attemptsPerHour: 'number',
   maxStopGapBps: 'number',
   planned: 'number',
   patient: 'list',

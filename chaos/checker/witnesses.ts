@@ -109,6 +109,8 @@ export interface Meta {
   readonly refreshMs: number;
   /** What the workers may ask of the provider in a second. */
   readonly callsPerSecond: number;
+  /** How many attempts an order has in an hour. */
+  readonly attemptsPerHour: number;
   /** How far below its target the floor of a `<=` order lies. */
   readonly maxStopGapBps: number;
   /** How many orders the experiments were to place. */

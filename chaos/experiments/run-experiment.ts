@@ -252,10 +252,12 @@ type Settled =
   | 'httpDeadlineMs'
   | 'refreshMs'
   | 'callsPerSecond'
+  | 'attemptsPerHour'
   | 'maxStopGapBps'
   | 'secrets'
   | 'accounts';
 /** What the product takes where nothing else is set. */
+const MAX_ATTEMPTS_PER_HOUR = '5';
 const MAX_STOP_GAP_BPS = '500';
 const QUOTE_MARGIN_SECONDS = '30';
 
@@ -268,6 +270,7 @@ function metaOf(system: System, turn: Omit<Meta, Settled>): Meta {
     httpDeadlineMs: 10_000 / turn.timeScale,
     refreshMs: Number(settings['RATE_REFRESH_SECONDS']) * 1_000,
     callsPerSecond: Number(settings['CONDUIT_CALLS_PER_SECOND']),
+    attemptsPerHour: Number(settings['MAX_ATTEMPTS_PER_HOUR'] ?? MAX_ATTEMPTS_PER_HOUR),
     maxStopGapBps: Number(settings['MAX_STOP_GAP_BPS'] ?? MAX_STOP_GAP_BPS),
     secrets,
     accounts: customers.flatMap(({ accounts }) => Object.values(accounts)),

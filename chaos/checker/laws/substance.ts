@@ -1,5 +1,5 @@
 // I14, of the experiment itself: of what did not happen nothing is shown, least of all where it could have happened.
-import type { Evidence } from '../evidence.ts';
+import { type Evidence, groupBy } from '../evidence.ts';
 import { isAccepted, operationsOf } from '../told.ts';
 import { broken, type Violation } from '../verdict.ts';
 
@@ -16,12 +16,20 @@ export function judgeSubstance(evidence: Evidence): Violation[] {
 }
 
 /**
- * No fault excuses it: those are all mended long before such an order expires, and its rate is met all the time. But so many attempts an
- * hour and no more are made for an order.
+ * No fault excuses it: those are all mended long before such an order expires, and its rate is met all the time. But where they have used up
+ * the attempts that an order has in an hour there is none left for it.
  */
-function judgeMissed({ meta, orders }: Evidence): Violation[] {
+function judgeMissed({ meta, orders, attempts, sends }: Evidence): Violation[] {
+  const left = sends.filter(({ outcome }) => outcome !== 'unsent');
+  const sent = new Set(left.map(({ orderId, attempt }) => `${orderId}:${attempt}`));
+  const spentOn = groupBy(
+    attempts.filter(
+      ({ orderId, attempt, createdAt }) => createdAt <= meta.healedAt && sent.has(`${orderId}:${attempt}`),
+    ),
+    ({ orderId }) => orderId,
+  );
   return orders
-    .filter(({ status, reason }) => status === 'expired' && reason !== 'attempt_limit')
-    .filter(({ idempotencyKey }) => meta.patient.includes(idempotencyKey))
+    .filter(({ status, idempotencyKey }) => status === 'expired' && meta.patient.includes(idempotencyKey))
+    .filter(({ orderId }) => (spentOn.get(orderId)?.length ?? 0) < meta.attemptsPerHour)
     .map(({ orderId, reason }) => broken('I14', orderId, `it could have been executed, and it expired: ${reason}`));
 }

@@ -68,6 +68,7 @@ export function cleanFolder(): Folder {
       httpDeadlineMs: 1_000,
       refreshMs: 1_000,
       callsPerSecond: 50,
+      attemptsPerHour: 5,
       maxStopGapBps: 500,
       planned: STORIES.length,
       patient: [`key-${EXECUTED}`],

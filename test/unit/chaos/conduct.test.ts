@@ -2,7 +2,7 @@
 import { describe } from '@jest/globals';
 import type { HistoryEntry } from '../../../chaos/evidence/history.ts';
 import { BEGAN_AT, CANCELLED, EXECUTED, EXPIRED } from './clean-folder.ts';
-import { callOf, change, factOf, heldBy, orderOf } from './facts.ts';
+import { attemptOf, callOf, change, factOf, heldBy } from './facts.ts';
 import { drop, type Folder, the } from './folder.ts';
 import { each } from './spoiled.ts';
 
@@ -183,12 +183,25 @@ describe('I14: an experiment in which nothing happened', () => {
       /^I14 expired: it could have been executed, and it expired: null$/,
     ],
     [
-      'one that could have been had its attempts of an hour',
+      'one that could have been used up its attempts of an hour before all was healed',
+      (folder) => Object.assign(folder.meta, { patient: [`key-${EXPIRED}`], attemptsPerHour: 1 }),
+    ],
+    [
+      'it did so afterwards',
       (folder) => {
-        folder.meta.patient = [`key-${EXPIRED}`];
-        orderOf(folder, EXPIRED).reason = 'attempt_limit';
-        the(folder.order_events, (it) => it.orderId === EXPIRED && it.event === 'expired').reason = 'attempt_limit';
+        Object.assign(folder.meta, { patient: [`key-${EXPIRED}`], attemptsPerHour: 1 });
+        attemptOf(folder, EXPIRED).createdAt = folder.meta.healedAt + 1;
       },
+      /^I14 expired: it could have been executed, and it expired: null$/,
+    ],
+    [
+      'its attempts sent nothing',
+      (folder) => {
+        Object.assign(folder.meta, { patient: [`key-${EXPIRED}`], attemptsPerHour: 1 });
+        for (const send of folder.conduit_sends) if (send.orderId === EXPIRED) send.outcome = 'unsent';
+      },
+      /^I7 expired: every send under .* is said to have had no effect, and one did$/,
+      /^I14 expired: it could have been executed, and it expired: null$/,
     ],
     [
       'one that could have been was cancelled',
