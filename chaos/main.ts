@@ -81,7 +81,13 @@ async function run(options: Options, stops: (() => Promise<void>)[]): Promise<{ 
 
   let system: System | null = null;
   let done = 0;
+  const takeDown = async () => {
+    await stopAll(stops);
+    system = null;
+  };
   for (const { seed, experiments } of todo) {
+    const hasOwnSystem = experiments.some((it) => it.hasOwnSystem);
+    if (hasOwnSystem) await takeDown();
     system ??= await bringUp(options, tools, dir, stops);
     const name = experiments.length > 1 ? 'quick' : experiments[0]?.id;
     const runOptions: RunOptions = {
@@ -106,13 +112,12 @@ async function run(options: Options, stops: (() => Promise<void>)[]): Promise<{ 
       say(lineOf(result, `${done}/${count}`));
     }
     // What a broken law left behind would spoil the next experiment.
-    if (!news.every(hasPassed)) {
-      await stopAll(stops);
-      system = null;
-    }
+    if (hasOwnSystem || !news.every(hasPassed)) await takeDown();
+    // A run of hours that is ended before its end has told what it had.
+    publish(options, { dir, basis, results, notRun, left: count - done });
   }
   say(`\n${textTable(results, notRun)}\n`);
-  publish(options, { dir, basis, results, notRun });
+  publish(options, { dir, basis, results, notRun, left: 0 });
   say(`Done in ${seconds(beganAt)}.`);
   say(summaryLine(results));
   // Of nothing nothing follows.

@@ -52,6 +52,8 @@ export interface Experiment {
   /** What it threatens most; all of them are judged. */
   readonly atRisk: readonly Invariant[];
   readonly needs?: readonly ('faketime' | 'mount')[];
+  /** What it leaves in Temporal weighs on the next one, and what is there weighs on it: it has a system of its own, new and its last. */
+  readonly hasOwnSystem?: true;
   readonly load?: Partial<LoadShape>;
   /** How the market moves; by default it crosses in the middle of the window, and stays. */
   readonly moveMarket?: (stage: Stage) => Promise<void>;

@@ -59,8 +59,7 @@ export function watchRecovery(system: System, since: number): RecoveryWatch {
 
 /** When something was last done to the system, or undone; where nothing was, when it could last have been. */
 export function lastFaultIn(history: History, healedAt: number): number {
-  const last = history.entries.findLast(({ kind }) => kind === 'fault');
-  return last?.kind === 'fault' ? last.at : healedAt;
+  return history.entries.findLast((entry) => entry.kind === 'fault')?.at ?? healedAt;
 }
 
 /** Every process is ready, no message waits, no order is overdue, no send is unresolved; of what takes a moment by right a second is left. */

@@ -256,22 +256,18 @@ type Settled =
   | 'maxStopGapBps'
   | 'secrets'
   | 'accounts';
-/** What the product takes where nothing else is set. */
-const MAX_ATTEMPTS_PER_HOUR = '5';
-const MAX_STOP_GAP_BPS = '500';
-const QUOTE_MARGIN_SECONDS = '30';
 
 function metaOf(system: System, turn: Omit<Meta, Settled>): Meta {
   const { settings, customers, secrets } = system;
   return {
     ...turn,
     sendMarginMs: Number(settings['SEND_MARGIN_SECONDS']) * 1_000,
-    quoteMarginMs: (Number(settings['QUOTE_MARGIN_SECONDS'] ?? QUOTE_MARGIN_SECONDS) * 1_000) / turn.timeScale,
+    quoteMarginMs: (Number(settings['QUOTE_MARGIN_SECONDS']) * 1_000) / turn.timeScale,
     httpDeadlineMs: 10_000 / turn.timeScale,
     refreshMs: Number(settings['RATE_REFRESH_SECONDS']) * 1_000,
     callsPerSecond: Number(settings['CONDUIT_CALLS_PER_SECOND']),
-    attemptsPerHour: Number(settings['MAX_ATTEMPTS_PER_HOUR'] ?? MAX_ATTEMPTS_PER_HOUR),
-    maxStopGapBps: Number(settings['MAX_STOP_GAP_BPS'] ?? MAX_STOP_GAP_BPS),
+    attemptsPerHour: Number(settings['MAX_ATTEMPTS_PER_HOUR']),
+    maxStopGapBps: Number(settings['MAX_STOP_GAP_BPS']),
     secrets,
     accounts: customers.flatMap(({ accounts }) => Object.values(accounts)),
   };

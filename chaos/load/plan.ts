@@ -2,7 +2,7 @@ import type { Customer } from '../system/system.ts';
 import type { OrderBody } from './customer-calls.ts';
 import { boundaryOf, FIAT, STABLES, TARGETS, UNITS } from './market.ts';
 import type { Random } from './random.ts';
-import type { LoadShape } from './shape.ts';
+import type { DrawnKind, Kind, LoadShape } from './shape.ts';
 
 /** One order of an experiment, and what its customer will do about it. */
 export interface PlannedOrder {
@@ -21,15 +21,6 @@ export interface PlannedOrder {
   /** Whether a product that is well again has all the time it needs to execute it. */
   readonly isPatient: boolean;
 }
-
-/**
- * `crossing` waits for the market; `at_once` is met when it is placed; `expiring` never is; `cancelled` neither, and its customer cancels it;
- * `contested` waits for the market and is cancelled at some moment around the crossing; `exact` is met by it with nothing to spare, and
- * `missed` falls short of it by one unit of what arrives. `patient` is met when it is placed, its customer has no wish to cancel it, and it
- * outlives whatever is broken: a product that is well again must execute it, however long the others had to wait. The judge asks for it.
- */
-type Kind = DrawnKind | 'patient';
-export type DrawnKind = 'crossing' | 'at_once' | 'expiring' | 'cancelled' | 'contested' | 'exact' | 'missed';
 
 const MIXED: Record<DrawnKind, number> = {
   crossing: 38,

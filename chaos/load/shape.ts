@@ -1,4 +1,11 @@
-import type { DrawnKind } from './plan.ts';
+/**
+ * `crossing` waits for the market; `at_once` is met when it is placed; `expiring` never is; `cancelled` neither, and its customer cancels it;
+ * `contested` waits for the market and is cancelled at some moment around the crossing; `exact` is met by it with nothing to spare, and
+ * `missed` falls short of it by one unit of what arrives. `patient` is met when it is placed, its customer has no wish to cancel it, and it
+ * outlives whatever is broken: a product that is well again must execute it, however long the others had to wait. The judge asks for it.
+ */
+export type Kind = DrawnKind | 'patient';
+export type DrawnKind = 'crossing' | 'at_once' | 'expiring' | 'cancelled' | 'contested' | 'exact' | 'missed';
 
 /** The orders of an experiment, as a whole. */
 export interface LoadShape {

@@ -11,14 +11,17 @@ interface Run {
   readonly basis: Basis;
   readonly results: readonly KeptResult[];
   readonly notRun: readonly NotRun[];
+  /** How many runs are still to come. */
+  readonly left: number;
 }
 
 /** In real time these are worth a page of their own. */
 const UNSCALED = ['F08', 'F22'];
 
-export function publish(options: Options, { dir, basis, results, notRun }: Run): void {
+export function publish(options: Options, { dir, basis, results, notRun, left }: Run): void {
   const json = `${JSON.stringify({ basis, notRun, results: results.map(withoutPaths) }, null, 1)}\n`;
-  const about = `${commandOf(options, results)} ${stampOf(basis.sources)}.`;
+  const begun = left > 0 ? ` Begun, not finished: ${left} runs are still to come.` : '';
+  const about = `${commandOf(options, results)} ${stampOf(basis.sources)}.${begun}`;
   const page = markdownPage(results, notRun, about);
   const name = nameOf(options, results);
   for (const place of [join(dir, 'results'), ...(name === null ? [] : [join(ROOT, 'docs', name)])]) {

@@ -89,6 +89,9 @@ function settingsFor(timeScale: number): Record<string, string> {
     MIN_EXPIRY_SECONDS: timeScale === 1 ? '120' : '10',
     CONDUIT_CALLS_PER_SECOND: timeScale === 1 ? '10' : '50',
     ORPHAN_WATCH_SECONDS: '150',
+    QUOTE_MARGIN_SECONDS: '30',
+    MAX_ATTEMPTS_PER_HOUR: '5',
+    MAX_STOP_GAP_BPS: '500',
     TEMPORAL_METRICS_PORT: '0',
     LOG_LEVEL: 'info',
   };
