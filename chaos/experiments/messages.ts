@@ -86,8 +86,8 @@ export const MESSAGE_EXPERIMENTS: readonly Experiment[] = [
           CHAOS_SHUFFLE_MS: String(30_000 / timeScale),
           CHAOS_SEED: String(diceOf(name).between(0, 2 ** 31)),
         });
-      await restartAll(system, BRIDGES);
       const since = Date.now();
+      await restartAll(system, BRIDGES);
       await during(
         'messages are shuffled',
         windowMs + 4_000,
@@ -164,15 +164,20 @@ export const MESSAGE_EXPERIMENTS: readonly Experiment[] = [
 /** What the bridges did with messages, but for publishing them. */
 const TAKEN = ['started', 'closed', 'finished', 'signalled', 'no_run', 'ignored'] as const;
 
-/** More messages must have been taken than there were to be published. */
-async function expectRepeats({ system, struck }: Stage, since: number): Promise<void> {
+/** Far fewer than come in all, and far more than bridges that were killed leave behind to be taken again. */
+const REPEATS_AT_LEAST = 1.5;
+
+/** Many more messages must have been taken than there were to be published. */
+async function expectRepeats({ system, struck, report }: Stage, since: number): Promise<void> {
   const counts = await Promise.all(
     TAKEN.map((result) => countOf(system, BRIDGES, 'bridge_messages_total', `result="${result}"`)),
   );
   const taken = counts.reduce((sum, count) => sum + count, 0);
   const [row] = await system.db<{ messages: number }[]>`
     select count(*)::int as messages from outbox where published_at > ${system.db.typed.instant(since)}`;
-  struck(taken > (row?.messages ?? 0), `no message came twice: ${row?.messages} were published and ${taken} taken`);
+  const messages = row?.messages ?? 0;
+  report('taken', { messages, taken });
+  struck(taken >= REPEATS_AT_LEAST * messages, `hardly any message came twice: ${messages} published, ${taken} taken`);
 }
 
 /** False where there was none to be deleted. */

@@ -54,18 +54,19 @@ export async function placeWaiting(
   return stage.place(plans);
 }
 
-/** Waits until none of the orders is in one of these states any more, or all that can be waited for is over. */
+/** Waits until none of the orders is in one of these states any more; false when some still are and all that can be waited for is over. */
 export async function untilPast(
   { system }: Stage,
   orders: readonly PlacedOrder[],
   statuses: readonly string[],
-): Promise<void> {
+): Promise<boolean> {
   const ids = orders.map(({ orderId }) => orderId);
   for (const until = Date.now() + DEADLINE_MS; Date.now() < until; await sleep(POLL_MS)) {
     const rows = await system.db`
       select from orders where order_id = any(${ids}::uuid[]) and status = any(${statuses as string[]}) limit 1`;
-    if (rows.count === 0) return;
+    if (rows.count === 0) return true;
   }
+  return false;
 }
 
 /** Rules for each order's first attempt. They end with the experiment. */

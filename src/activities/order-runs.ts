@@ -31,6 +31,10 @@ export function createOrderRuns(temporal: Temporal, db: Database): OrderRuns & R
     endStuckRun: (orderId) => temporal.endStuckRun(orderId, 'the order has ended, and no code can follow this run'),
     describeOrder: (orderId) => temporal.describeOrder(orderId),
     recentlyClosedOrders: () => temporal.recentlyClosedOrders(HOUR_MS, MAX_CLOSED),
-    keepWatching: (pair) => temporal.signalWithStartWatcher(pair),
+    async keepWatching(pair) {
+      // A signal to one whose task fails again and again would be answered as if all were well.
+      await temporal.endStuckWatcher(pair, 'no code can follow this run');
+      await temporal.signalWithStartWatcher(pair);
+    },
   };
 }

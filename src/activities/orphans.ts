@@ -1,6 +1,6 @@
 import { type AttemptRow, endOf, findAttempt } from '../db/attempts.ts';
 import { storeLookup } from '../db/lookups.ts';
-import { findOrder, type OrderRow, orderToProbe } from '../db/orders.ts';
+import { findOrder, type OrderRow, ordersToProbe } from '../db/orders.ts';
 import {
   alarmForOrphan,
   closeOrphan,
@@ -33,6 +33,7 @@ export interface OrphanDeps extends TransferDeps {
 /** As many as one pass can follow under the cap on calls; the others stay due. */
 const BATCH = 50;
 const PROBES = 5;
+const MAX_PAIRS_PROBED = 4;
 const DAY_S = 86_400;
 
 /** By this reading. */
@@ -97,7 +98,7 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'listDueOrphan
     // The alarm comes before the reading is kept: a crash between the two rings it again instead of never.
     const mustRing = showsMoney(found) || hasMoneyMoved(attempt, found, order, begunAt);
     const isAnswered = !mustRing || (await raiseAlarm(order, attempt));
-    await keep(attempt, found, begunAt);
+    await keep(order, attempt, found, begunAt);
     bell.log.info(
       { event: 'orphan_followed', order_id: order.id, attempt: attempt.attempt, status: found.kind },
       `orphan: ${found.kind}`,
@@ -106,6 +107,7 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'listDueOrphan
   }
 
   async function keep(
+    order: OrderRow,
     attempt: AttemptRow,
     found: Exclude<Found, { kind: 'rate_limited' }>,
     begunAt: Instant,
@@ -116,7 +118,12 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'listDueOrphan
       result: found.kind === 'found' ? observedOf(found.reading.order) : found.kind,
       begunAt,
       reading: found.kind === 'found' ? found.reading : null,
-      nextLookupAt: orphanLookupDueAt(attempt.createdAt, begunAt, timing),
+      nextLookupAt: orphanLookupDueAt(
+        attempt.createdAt,
+        begunAt,
+        timing,
+        order.closedAt === null ? order.expiresAt : null,
+      ),
     });
     pageDoubt(deps, stored, attempt);
   }
@@ -196,14 +203,20 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'listDueOrphan
   }
 
   async function isHealed(scope: string): Promise<boolean> {
-    const order = await orderToProbe(db);
-    if (!order) return false;
-    const { gateClosedUntil } = await pairBook(db, order.pair);
+    const orders = await ordersToProbe(db, MAX_PAIRS_PROBED);
+    const [oldest] = orders;
+    if (!oldest) return false;
+    const { gateClosedUntil } = await pairBook(db, oldest.pair);
     if (gateClosedUntil !== null) return false;
     if (scope.startsWith('account:')) return isAccountAlive(scope.slice('account:'.length));
-    const quote = await takeQuote(deps, order.pair, { ...parsePair(order.pair), amount: order.amount });
-    // Whatever it says of the rate or the pair: Conduit has let us in.
-    return quote.kind !== 'ours' && quote.kind !== 'unavailable' && quote.kind !== 'gate_closed';
+    // A pair may be without a rate for days, after hours: that says nothing of whether Conduit lets us in, and the next one is asked for.
+    for (const { pair, amount } of orders) {
+      const { kind } = await takeQuote(deps, pair, { ...parsePair(pair), amount });
+      if (kind === 'ours' || kind === 'gate_closed') return false;
+      // Whatever it says of the rate or the pair: Conduit has let us in.
+      if (kind !== 'unavailable') return true;
+    }
+    return false;
   }
 
   async function isAccountAlive(accountId: string): Promise<boolean> {

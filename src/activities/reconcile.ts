@@ -111,7 +111,7 @@ export async function reconcilePass(deps: ReconcileDeps, options: PassOptions): 
     async lookUp() {
       counts.signalled += await forEach(await overdueLookups(db, BATCH), hasten);
     },
-    // Before the comparisons, which may take all the time that there is: one call for a pair, and without a watcher no order of it is met.
+    // Before the comparisons, which may take all the time that there is: few calls for a pair, and without a watcher no order of it is met.
     async watch() {
       counts.watchers = await forEach(await unwatchedPairs(db, 2 * deps.rateRefreshMs), watch);
     },

@@ -11,7 +11,13 @@ import {
 import type { SignalDefinition } from '@temporalio/common';
 import type { ClientConnectConfig } from '@temporalio/envconfig';
 import { isUuid } from '../domain/ids.ts';
-import { ORDER_WORKFLOW, orderOpened, orderWorkflowId, RATE_WATCH_WORKFLOW } from '../workflows/messages.ts';
+import {
+  ORDER_WORKFLOW,
+  orderOpened,
+  orderWorkflowId,
+  RATE_WATCH_WORKFLOW,
+  rateWatchWorkflowId,
+} from '../workflows/messages.ts';
 import {
   orderStartOptions,
   rateWatchStartOptions,
@@ -63,9 +69,8 @@ export function connectTemporal(
     connection.withDeadline(Date.now() + deadlineMs, work);
   let attributesSeenAt = Number.NEGATIVE_INFINITY;
 
-  async function newestRun(orderId: string): Promise<{ state: RunState; runId?: string }> {
+  async function newestRun(workflowId: string): Promise<{ state: RunState; runId?: string }> {
     try {
-      const workflowId = orderWorkflowId(orderId);
       const { status, raw, runId } = await call(() => client.workflow.getHandle(workflowId).describe());
       if (status.name !== 'RUNNING') return { state: 'ended', runId };
       const { attempt } = raw.pendingWorkflowTask ?? {};
@@ -75,6 +80,19 @@ export function connectTemporal(
       return { state: isStuck(events, attempt, stuckAfterMs) ? 'stuck' : 'running', runId };
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return { state: 'absent' };
+      throw error;
+    }
+  }
+
+  /** By now somebody else may have put a new run in its place: that one stays. */
+  async function endIfStuck(workflowId: string, reason: string): Promise<boolean> {
+    const { state, runId } = await newestRun(workflowId);
+    if (state !== 'stuck') return false;
+    try {
+      await call(() => client.workflow.getHandle(workflowId, runId).terminate(reason));
+      return true;
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return false;
       throw error;
     }
   }
@@ -110,25 +128,15 @@ export function connectTemporal(
       return runningUnlessClosed(call(() => client.workflow.signalWithStart(ORDER_WORKFLOW, options)));
     },
 
-    /**
-     * Ends the order's run where it stands if it is stuck, and no other: by now somebody else may have put a new one in its place. True
-     * when it has ended one.
-     */
-    async endStuckRun(orderId: string, reason: string): Promise<boolean> {
-      const { state, runId } = await newestRun(orderId);
-      if (state !== 'stuck') return false;
-      try {
-        await call(() => client.workflow.getHandle(orderWorkflowId(orderId), runId).terminate(reason));
-        return true;
-      } catch (error) {
-        if (error instanceof WorkflowNotFoundError) return false;
-        throw error;
-      }
-    },
+    /** Ends the order's run where it stands if it is stuck, and no other. True when it has ended one. */
+    endStuckRun: (orderId: string, reason: string): Promise<boolean> => endIfStuck(orderWorkflowId(orderId), reason),
+
+    /** The same for the pair's watcher. */
+    endStuckWatcher: (pair: string, reason: string): Promise<boolean> => endIfStuck(rateWatchWorkflowId(pair), reason),
 
     /** What has become of the order's newest run. */
     async describeOrder(orderId: string): Promise<RunState> {
-      return (await newestRun(orderId)).state;
+      return (await newestRun(orderWorkflowId(orderId))).state;
     },
 
     /** Orders whose run has closed within `withinMs`, by visibility, which lags; `limit` at most. */

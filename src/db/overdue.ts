@@ -9,6 +9,10 @@ import { type Actor, transitionLocked } from './transition.ts';
 /** How long after its expiry an order that its own workflow did not end is ended by repair. Never scaled. */
 const GRACE_MS = 30_000;
 const BATCH = 100;
+const FIRST: { readonly expiresAt: Instant; readonly orderId: string } = {
+  expiresAt: 0,
+  orderId: '00000000-0000-0000-0000-000000000000',
+};
 /** What one pass may take; the reconciler's whole pass has ten seconds. */
 const BUDGET_MS = 5_000;
 
@@ -32,10 +36,11 @@ export async function expireOverdue(
 ): Promise<EndedOrder[]> {
   const ended: EndedOrder[] = [];
   const giveUpAt = performance.now() + BUDGET_MS;
-  for (let after: Instant = 0; performance.now() < giveUpAt; ) {
+  for (let after = FIRST; performance.now() < giveUpAt; ) {
     const page = await db<{ orderId: string; expiresAt: Instant }[]>`
       select order_id, expires_at from orders
-      where closed_at is null and status in ('accepted', 'watching') and expires_at >= ${after}
+      where closed_at is null and status in ('accepted', 'watching')
+        and expires_at >= ${after.expiresAt} and (expires_at, order_id) > (${after.expiresAt}, ${after.orderId}::uuid)
         and expires_at < (select app_now()) - ${GRACE_MS} * interval '1 millisecond'
         and (${only}::uuid is null or order_id = ${only}::uuid)
       order by expires_at, order_id limit ${BATCH}`;
@@ -53,7 +58,7 @@ export async function expireOverdue(
     // A page of which nothing could be ended is left behind, so that the pass does not turn in place.
     const last = page.at(-1);
     if (!last || page.length < BATCH) break;
-    if (count === 0) after = last.expiresAt + 1;
+    if (count === 0) after = last;
   }
   return ended;
 }

@@ -35,9 +35,19 @@ export function lookupsFrom(sends: readonly Send[]): Instant | null {
   return counted.length === 0 ? null : Math.max(...counted.map(({ permittedAt }) => permittedAt));
 }
 
-/** When an orphan is looked up next: like a live attempt for an hour, then every ten minutes. */
-export function orphanLookupDueAt(from: Instant, now: Instant, timing: Timing): Instant {
-  return now - from < HOUR_S * timing.secondMs ? lookupDueAt(from, now, timing) : now + 600 * timing.secondMs;
+/**
+ * When an orphan is looked up next: like a live attempt for an hour, then every ten minutes; but where its order is open it may be what
+ * keeps it from ending, so that none of these waits goes past the order's expiry.
+ */
+export function orphanLookupDueAt(
+  from: Instant,
+  now: Instant,
+  timing: Timing,
+  expiryOfOpenOrder: Instant | null,
+): Instant {
+  const soon = lookupDueAt(from, now, timing);
+  if (now - from < HOUR_S * timing.secondMs) return soon;
+  return Math.min(now + 600 * timing.secondMs, Math.max(soon, expiryOfOpenOrder ?? Number.POSITIVE_INFINITY));
 }
 
 /** How long after a send a look-up must begin for "absent" to count: the send may still have been on its way. */

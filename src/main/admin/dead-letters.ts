@@ -124,10 +124,14 @@ async function work(
           if ((await act(letter, box)) === 'stays') left += 1;
           missing.delete(letter.message.id);
         }
-        count += letters.length;
-        if (count >= MAX_REPLAYED)
-          throw new CommandError(`Stopped after ${MAX_REPLAYED}: run the same command again to go on.`);
         if (ids !== null && missing.size === 0) break;
+        count += letters.length;
+        if (count < MAX_REPLAYED) continue;
+        throw new CommandError(
+          ids === null
+            ? `Stopped after ${MAX_REPLAYED}: run the same command again to go on.`
+            : `Not among the first ${MAX_REPLAYED}: ${[...missing].join(', ')}. Replay or discard some of those before it first.`,
+        );
       }
     });
   }

@@ -215,6 +215,20 @@ test.each(PROBES)('a pause on %s is lifted by a call that succeeds, not by one t
   expect(await lab.pauses()).toEqual([]);
 });
 
+test('a pair without a rate keeps no pause on everything: another pair is asked for', async () => {
+  await lab.order();
+  await lab.order({
+    pair: 'USDC.ethereum-USDT.ethereum',
+    fromCurrency: 'USDC',
+    toCurrency: 'USDT',
+  });
+  await pause('all', true);
+  const problem = { code: 'RATE_UNAVAILABLE_AFTER_HOURS', status: 503, when: 'before' } as const;
+  await lab.conduit.control.armFault({ match: { operation: 'quotes.create' }, action: { problem } });
+  expect(await lab.activities.probePauses()).toBe(1);
+  expect(await lab.pauses()).toEqual([]);
+});
+
 test.each(SCOPES)('a pause on %s is not lifted by a call that breaks down here', async (_, scopeOf) => {
   await pause(await scopeOf(), true);
   const fail = async () => Promise.reject(new Error('broken'));

@@ -3,7 +3,12 @@ import { createOrderRuns } from '../../../src/activities/order-runs.ts';
 import { connectTemporal, type Temporal } from '../../../src/clients/temporal.ts';
 import { cancelOrder } from '../../../src/db/cancel.ts';
 import type { OrderRow } from '../../../src/db/orders.ts';
-import { ORDER_TASK_QUEUE, orderChanged, orderWorkflowId } from '../../../src/workflows/messages.ts';
+import {
+  ORDER_TASK_QUEUE,
+  orderChanged,
+  orderWorkflowId,
+  rateWatchWorkflowId,
+} from '../../../src/workflows/messages.ts';
 import { createTestNamespace, type TestNamespace } from '../../support/temporal.ts';
 import { TIMING } from '../db/support.ts';
 import { type AdminBed, anAcceptedOrder, openAdminBed } from './support.ts';
@@ -27,19 +32,23 @@ afterAll(async () => {
 const runIdOf = async ({ id }: OrderRow) =>
   (await namespace.temporal.client.workflow.getHandle(orderWorkflowId(id)).describe()).runId;
 
-/** An order whose run's first task fails as often, as under code that cannot follow it. */
-async function anOrderThatFails(times: number, betweenTries?: (order: OrderRow) => Promise<void>): Promise<OrderRow> {
-  const order = await anAcceptedOrder(bed);
+/** Fails the only task that waits as often, as code does that cannot follow its run. */
+async function failTask(workflowId: string, times: number, betweenTries?: () => Promise<void>): Promise<void> {
   const { temporal } = namespace;
-  await temporal.startOrder(order, 'reconciler');
   const { workflowService } = temporal.client.connection;
   for (let attempt = 1; attempt <= times; attempt += 1) {
     const poll = { namespace: namespace.namespace, taskQueue: { name: ORDER_TASK_QUEUE }, identity: 'test' };
     const task = await temporal.call(() => workflowService.pollWorkflowTaskQueue(poll), 30_000);
-    expect(task.workflowExecution?.workflowId).toBe(orderWorkflowId(order.id));
+    expect(task.workflowExecution?.workflowId).toBe(workflowId);
     await workflowService.respondWorkflowTaskFailed({ ...poll, taskToken: task.taskToken });
-    await betweenTries?.(order);
+    await betweenTries?.();
   }
+}
+
+async function anOrderThatFails(times: number, betweenTries?: (order: OrderRow) => Promise<void>): Promise<OrderRow> {
+  const order = await anAcceptedOrder(bed);
+  await namespace.temporal.startOrder(order, 'reconciler');
+  await failTask(orderWorkflowId(order.id), times, () => betweenTries?.(order) ?? Promise.resolve());
   return order;
 }
 
@@ -109,4 +118,20 @@ test('a run of an ended order that is not stuck any more is left to end by itsel
   expect(await createOrderRuns(hasty, bed.db).endStuckRun(order.id)).toBe(false);
   expect(await hasty.describeOrder(order.id)).toBe('running');
   await leave(order);
+});
+
+test('a watcher whose task fails again and again is replaced by a new one, and one that goes on is only told', async () => {
+  const pair = 'USD-EUR';
+  const watcher = namespace.temporal.client.workflow.getHandle(rateWatchWorkflowId(pair));
+  const runId = async () => (await watcher.describe()).runId;
+  const runs = createOrderRuns(hasty, bed.db);
+  await runs.keepWatching(pair);
+  const first = await runId();
+  await runs.keepWatching(pair);
+  expect(await runId()).toBe(first);
+
+  await failTask(rateWatchWorkflowId(pair), 3);
+  await runs.keepWatching(pair);
+  expect(await runId()).not.toBe(first);
+  await watcher.terminate();
 });

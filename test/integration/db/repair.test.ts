@@ -36,6 +36,22 @@ test('one pass expires more overdue orders than a page holds, and steps over one
   expect(await expireOverdue(db, TIMING, 'reconciler')).toEqual([{ orderId: held.id, status: 'expired' }]);
 });
 
+test('a page full of orders that somebody holds hides none of those with the very same expiry', async () => {
+  const { db } = test_;
+  const ids = [];
+  for (let i = 0; i < 101; i += 1) ids.push((await overdueOrder()).id);
+  const expiresAt = Date.now() - 31_000;
+  await db`update orders set expires_at = ${expiresAt} where order_id = any(${ids}::uuid[])`;
+  // As PostgreSQL orders them: by their bytes.
+  const held = ids.toSorted().slice(0, -1);
+  const free = ids.find((id) => !held.includes(id));
+  await db.begin(async (tx) => {
+    await tx`select 1 from orders where order_id = any(${held}::uuid[]) for update`;
+    expect(await expireOverdue(db, TIMING, 'reconciler')).toEqual([{ orderId: free, status: 'expired' }]);
+  });
+  expect(await expireOverdue(db, TIMING, 'reconciler')).toHaveLength(held.length);
+});
+
 test('an overdue order with a live attempt is fenced and expired in one transaction; an executing one never', async () => {
   const { db } = test_;
   const created = await overdueOrder();

@@ -54,9 +54,16 @@ describe('look-ups', () => {
   });
 
   test('an orphan: like a live attempt for an hour, then every ten minutes', () => {
-    expect(orphanLookupDueAt(NOW - seconds(3), NOW, TIMING)).toBe(NOW + seconds(2));
-    expect(orphanLookupDueAt(NOW - seconds(3599), NOW, TIMING)).toBe(NOW + seconds(30));
-    expect(orphanLookupDueAt(NOW - seconds(3600), NOW, TIMING)).toBe(NOW + seconds(600));
+    expect(orphanLookupDueAt(NOW - seconds(3), NOW, TIMING, null)).toBe(NOW + seconds(2));
+    expect(orphanLookupDueAt(NOW - seconds(3599), NOW, TIMING, null)).toBe(NOW + seconds(30));
+    expect(orphanLookupDueAt(NOW - seconds(3600), NOW, TIMING, null)).toBe(NOW + seconds(600));
+  });
+
+  test('no orphan of an open order waits past the expiry of that, nor in a circle when that is over', () => {
+    const at = (expiry: number) => orphanLookupDueAt(NOW - seconds(3600), NOW, TIMING, expiry);
+    expect(at(NOW + seconds(300))).toBe(NOW + seconds(300));
+    expect(at(NOW + seconds(900))).toBe(NOW + seconds(600));
+    expect(at(NOW - seconds(300))).toBe(NOW + seconds(60));
   });
 
   test('a scaled second scales every wait, but not the age of a permit', () => {

@@ -56,7 +56,13 @@ function* follow(world: World, attempt: AttemptRow): Steps<void> {
   const mustRing = showsMoney(found) || hasMoneyMoved(world, attempt, found);
   const isAnswered = !mustRing || alarmForOrphan(world, attempt);
   const reading = found.kind === 'found' ? found.reading : null;
-  const nextLookupAt = orphanLookupDueAt(attempt.createdAt, begunAt, timing);
+  const { status, expiresAt } = tables.order;
+  const nextLookupAt = orphanLookupDueAt(
+    attempt.createdAt,
+    begunAt,
+    timing,
+    isTerminalOrder(status) ? null : expiresAt,
+  );
   storeLookup(world, attempt, { result: resultOf(found), begunAt, reading, nextLookupAt });
   if (isAnswered) yield* conclude(world, attempt, found, begunAt);
 }
