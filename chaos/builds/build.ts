@@ -46,6 +46,8 @@ export interface Recipe {
   readonly harms: readonly [Invariant, ...Invariant[]];
   /** The id of the experiment in which that situation arises. */
   readonly caughtBy: string;
+  /** Its harm is an order that nothing can end any more: that the system comes to no rest is what is to be seen. */
+  readonly isEndless?: true;
   readonly mutations?: readonly Mutation[];
   readonly wrappers?: Wrappers;
   /**

@@ -37,6 +37,7 @@ async function findStored(`,
       'a transaction whose connection was lost goes on with its statements on the next one; the triggers that want each version with its event are gone too',
     harms: ['I11', 'I2'],
     caughtBy: 'B13',
+    isEndless: true,
     mutations: [
       {
         file: 'node_modules/postgres/src/index.js',

@@ -71,15 +71,19 @@ export async function runBuilds(
   return verdicts;
 }
 
+/** What a judge also finds where a system merely hangs, whatever hangs there. */
+const FOUND_IN_A_HANG: readonly Invariant[] = ['I2', 'I7', 'I11', 'I14'];
+
 function verdictOf(build: Build, { id, title }: Experiment, result: Result, healthyViolations: number): BuildVerdict {
-  const { name, broken, harms } = build;
+  const { name, broken, harms, isEndless = false } = build;
   const found = new Set(result.violations.map(({ invariant }) => invariant));
+  const proves = (invariant: Invariant) => result.rested || isEndless || !FOUND_IN_A_HANG.includes(invariant);
   const invariants = (Object.keys(INVARIANTS) as Invariant[]).filter((invariant) => found.has(invariant));
   return {
     name,
     broken,
     experiment: { id, title },
-    isCaught: harms.some((invariant) => found.has(invariant)),
+    isCaught: harms.some((invariant) => found.has(invariant) && proves(invariant)),
     invariants,
     orders: result.orders,
     firstVictim: firstVictim(result),
@@ -126,7 +130,8 @@ export function caughtPage(verdicts: readonly BuildVerdict[], about: string): st
     '# Broken builds, and what caught them',
     '',
     `${about} Each build is the product with one deliberate bug; each is run through one experiment, and so is the product itself. A`,
-    'build is caught when the judge finds a law broken that this bug harms: neither a crash nor a system that does not come to rest counts.',
+    'build is caught when the judge finds a law broken that this bug harms. A crash does not count, nor does what is found in any system that',
+    'comes to no rest, but where an order that nothing can end is the harm itself (`stray-statements`).',
     'Where a rule of the schema would have kept the bug from doing harm, the build takes that rule away too, and says so.',
     '',
     line(HEADERS),

@@ -45,7 +45,7 @@ test('an unknown build is refused with the names of those that there are', () =>
 });
 
 /** Systems that find what they are told to find, and note whether they were stopped. */
-function fakeDeps(found: (build: BuildName | null) => readonly Invariant[]) {
+function fakeDeps(found: (build: BuildName | null) => readonly Invariant[], rested = true) {
   const running = new Set<System>();
   const builds = new Map<System, BuildName | null>();
   const deps: RunBuildsDeps = {
@@ -63,7 +63,7 @@ function fakeDeps(found: (build: BuildName | null) => readonly Invariant[]) {
         orderId: null,
         text: label,
       }));
-      return { id, title, violations, orders: 6, dir: '/nowhere', rested: true } as unknown as Result;
+      return { id, title, violations, orders: 6, dir: '/nowhere', rested } as unknown as Result;
     },
   };
   return { deps, running };
@@ -87,6 +87,24 @@ describe('the run of all builds', () => {
     expect(verdicts).toMatchObject([{ name: 'expiry-once', isCaught: false, invariants: ['I14'], firstVictim: null }]);
     expect(areAllCaught(verdicts)).toBe(false);
     expect(caughtPage(verdicts, '')).toContain('**not caught**');
+  });
+
+  test.each([
+    ['I7', false],
+    ['I11', false],
+    ['I1', true],
+  ] as const)(
+    'where a system came to no rest, %s alone catches a build that harms it: %s',
+    async (invariant, isCaught) => {
+      const build = BUILD_NAMES.find((name) => !buildOf(name).isEndless && buildOf(name).harms.includes(invariant));
+      const { deps } = fakeDeps((name) => (name ? [invariant] : []), false);
+      expect(await runBuilds(deps, build && [build])).toMatchObject([{ name: build, isCaught }]);
+    },
+  );
+
+  test('of a build whose harm is an order without an end no rest is asked', async () => {
+    const { deps } = fakeDeps((name) => (name ? ['I2', 'I14'] : []), false);
+    expect(await runBuilds(deps, ['stray-statements'])).toMatchObject([{ isCaught: true }]);
   });
 
   test('an experiment that finds something against the product proves nothing', async () => {
