@@ -138,7 +138,7 @@ async function gatherCrowd(stage: Stage, until: number): Promise<number> {
 
 const GATHERS_MS = 220_000;
 /**
- * How long the crowd lives, as shares of that time: its first expires when the restart is a minute past. What is asked is whether runs
+ * How long the crowd lives, as shares of that time: its first expires when the restart is a minute past (at the usual pace). What is asked is whether runs
  * that no cache holds any more all wake, and in time.
  */
 const LIVES = [1.28, 1.6] as const;

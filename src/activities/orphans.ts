@@ -1,6 +1,6 @@
 import { type AttemptRow, endOf, findAttempt } from '../db/attempts.ts';
 import { storeLookup } from '../db/lookups.ts';
-import { findOrder, type OrderRow, ordersToProbe } from '../db/orders.ts';
+import { findOrder, type OrderRow, orderToProbe } from '../db/orders.ts';
 import {
   alarmForOrphan,
   closeOrphan,
@@ -33,7 +33,8 @@ export interface OrphanDeps extends TransferDeps {
 /** As many as one pass can follow under the cap on calls; the others stay due. */
 const BATCH = 50;
 const PROBES = 5;
-const MAX_PAIRS_PROBED = 4;
+/** Conduit knows us, and has no rate for that pair: after hours for days, which is to keep no other pair from its rate. */
+const WITHOUT_RATE: readonly string[] = ['RATE_UNAVAILABLE', 'RATE_UNAVAILABLE_AFTER_HOURS'];
 const DAY_S = 86_400;
 
 /** By this reading. */
@@ -203,20 +204,15 @@ export function createOrphans(deps: OrphanDeps): Pick<Activities, 'listDueOrphan
   }
 
   async function isHealed(scope: string): Promise<boolean> {
-    const orders = await ordersToProbe(db, MAX_PAIRS_PROBED);
-    const [oldest] = orders;
-    if (!oldest) return false;
-    const { gateClosedUntil } = await pairBook(db, oldest.pair);
+    const order = await orderToProbe(db);
+    if (!order) return false;
+    const { gateClosedUntil } = await pairBook(db, order.pair);
     if (gateClosedUntil !== null) return false;
     if (scope.startsWith('account:')) return isAccountAlive(scope.slice('account:'.length));
-    // A pair may be without a rate for days, after hours: that says nothing of whether Conduit lets us in, and the next one is asked for.
-    for (const { pair, amount } of orders) {
-      const { kind } = await takeQuote(deps, pair, { ...parsePair(pair), amount });
-      if (kind === 'ours' || kind === 'gate_closed') return false;
-      // Whatever it says of the rate or the pair: Conduit has let us in.
-      if (kind !== 'unavailable') return true;
-    }
-    return false;
+    const quote = await takeQuote(deps, order.pair, { ...parsePair(order.pair), amount: order.amount });
+    // Whatever it says of the rate or the pair: Conduit has let us in.
+    if (quote.kind === 'unavailable') return WITHOUT_RATE.includes(quote.code);
+    return quote.kind !== 'ours' && quote.kind !== 'gate_closed';
   }
 
   async function isAccountAlive(accountId: string): Promise<boolean> {

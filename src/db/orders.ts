@@ -87,14 +87,14 @@ export async function findOrder(sql: Sql, orderId: string): Promise<OrderRow | n
   return row ?? null;
 }
 
-/** What a probe of the provider asks quotes for: each pair's oldest open order, `limit` at most; where none is open, the newest of all. */
-export async function ordersToProbe(sql: Sql, limit: number): Promise<OrderRow[]> {
-  const open = await sql<OrderRow[]>`
-    select distinct on (pair) ${orderColumns(sql)} from orders where closed_at is null
-    order by pair, created_at limit ${limit}`;
-  if (open.length > 0) return open;
-  return sql<OrderRow[]>`
+/** The oldest open order, else the newest of all: what a probe of the provider asks a quote for. */
+export async function orderToProbe(sql: Sql): Promise<OrderRow | null> {
+  const [open] = await sql<OrderRow[]>`
+    select ${orderColumns(sql)} from orders where closed_at is null order by created_at limit 1`;
+  if (open) return open;
+  const [closed] = await sql<OrderRow[]>`
     select ${orderColumns(sql)} from orders where closed_at is not null order by closed_at desc limit 1`;
+  return closed ?? null;
 }
 
 /** Reads the order's row and keeps it locked until the transaction ends: every decision about the order queues here. */

@@ -37,7 +37,7 @@ export function lookupsFrom(sends: readonly Send[]): Instant | null {
 
 /**
  * When an orphan is looked up next: like a live attempt for an hour, then every ten minutes; but where its order is open it may be what
- * keeps it from ending, so that none of these waits goes past the order's expiry.
+ * keeps it from ending, so that none of these waits goes a minute past the order's expiry.
  */
 export function orphanLookupDueAt(
   from: Instant,

@@ -10,7 +10,7 @@ import { type Done, replay } from './dead-letter-replay.ts';
 const DEFAULT_LIMIT = 100;
 /** More than this nobody reads line by line. */
 const MAX_LIMIT = 1_000;
-/** As many as one call replays; run again it goes on. */
+/** As many as one call looks at; run again, one that takes all of them goes on. */
 const MAX_REPLAYED = 10_000;
 
 const TOPIC = { topic: { type: 'string' } } as const;
@@ -130,7 +130,7 @@ async function work(
         throw new CommandError(
           ids === null
             ? `Stopped after ${MAX_REPLAYED}: run the same command again to go on.`
-            : `Not among the first ${MAX_REPLAYED}: ${[...missing].join(', ')}. Replay or discard some of those before it first.`,
+            : `Not among the first ${MAX_REPLAYED}: ${[...missing].join(', ')}. Look into one --topic alone, or replay or discard some of those before it first.`,
         );
       }
     });
