@@ -43,13 +43,18 @@ export async function recentlyEnded(db: Database, limit: number): Promise<string
   return rows.map(({ orderId }) => orderId);
 }
 
-/** Orders whose look-up is overdue by 30 s; with `only` no other than that one. */
+/**
+ * Orders whose look-up is overdue by 30 s, or whose attempt has been prepared for as long and has none to be due: its run may not know of
+ * it, when the look that minted it came back after its activity had been given up. With `only` no other than that one.
+ */
 export async function overdueLookups(db: Database, limit: number, only: string | null = null): Promise<string[]> {
   const rows = await db<{ orderId: string }[]>`
     select order_id from transactions
-    where status in ('prepared', 'created', 'executing') and next_lookup_at < app_now() - interval '30 seconds'
+    where status in ('prepared', 'created', 'executing')
+      and (next_lookup_at < app_now() - interval '30 seconds'
+        or next_lookup_at is null and updated_at < app_now() - interval '30 seconds')
       and (${only}::uuid is null or order_id = ${only}::uuid)
-    order by next_lookup_at limit ${limit}`;
+    order by coalesce(next_lookup_at, updated_at) limit ${limit}`;
   return rows.map(({ orderId }) => orderId);
 }
 

@@ -12,7 +12,7 @@ import type { RunBook } from '../../../src/activities/repairs.ts';
 import type { Database } from '../../../src/db/client.ts';
 import { createLogger } from '../../../src/logger.ts';
 import { createMetrics } from '../../../src/metrics.ts';
-import { aWatchedOrder, openTestDb, type TestDb, TIMING } from '../db/support.ts';
+import { anAttempt, aWatchedOrder, openTestDb, type TestDb, TIMING } from '../db/support.ts';
 
 jest.setTimeout(40_000);
 
@@ -98,6 +98,24 @@ test('a pass that reached everything is a whole one, though its time is over', a
   });
   expect(await reconcilePass(depsWith(runs), options)).toMatchObject({ areAllDone: true, trimmed: 0 });
   expect(failed).toEqual([]);
+});
+
+test('the run of an attempt that was minted behind its back is told; a young attempt is left to its run', async () => {
+  const { db } = bed;
+  const [forgotten, young] = [await aWatchedOrder(db), await aWatchedOrder(db)];
+  for (const order of [forgotten, young]) await anAttempt(db, order);
+  await db`
+    update transactions set created_at = created_at - interval '31 seconds', updated_at = updated_at - interval '31 seconds'
+    where order_id = ${forgotten.id}`;
+  const told: unknown[] = [];
+  const signalOrder: RunBook['signalOrder'] = async (...signal) => {
+    told.push(signal);
+    return 'signalled';
+  };
+  const { options, repaired } = optionsWith({});
+  await reconcilePass(depsWith(runsThatTake(0, { signalOrder }).runs), options);
+  expect(told).toEqual([[forgotten.id, 'attemptDue']]);
+  expect(repaired).toContain(`hastened ${forgotten.id}`);
 });
 
 test('a pass of whose repairs every single one failed is no whole one', async () => {
