@@ -228,4 +228,34 @@ export const KEPT: readonly Kept[] = [
       { when: { kind: 'after', ms: 200 }, deed: { kind: 'webhook' } },
     ],
   },
+  {
+    why: 'a reply under way at the healing asks for a silence, and what is read after it is a failure that counts when read twice',
+    terms: { amount: '20', rateOffset: 300, conduit: { latencyMs: 300, keyWindowMs: 5_000, settleMs: 1_000 } },
+    commands: [
+      {
+        deed: {
+          kind: 'send_faults',
+          call: 'execute',
+          faults: [
+            { kind: 'lost_request' },
+            { kind: 'refused', status: 429, code: 'RATE_LIMITED', retryAfterMs: null },
+            { kind: 'late', ms: 45_007 },
+          ],
+        },
+      },
+      { deed: { kind: 'quote_faults', fault: { kind: 'limited', retryAfterMs: 54_566 }, count: 3 } },
+      {
+        when: { kind: 'after', ms: 40_000 },
+        deed: { kind: 'ends', end: { kind: 'failed', code: 'insufficient_funds', linked: 'none' }, isNow: false },
+      },
+      {
+        deed: {
+          kind: 'send_faults',
+          call: 'cancel',
+          faults: [{ kind: 'refused', status: 429, code: 'RATE_LIMITED', retryAfterMs: 236_467 }],
+        },
+      },
+      { when: { kind: 'after', ms: 382_325 }, deed: { kind: 'webhook' } },
+    ],
+  },
 ];

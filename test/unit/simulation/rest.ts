@@ -13,7 +13,7 @@ const OLD_MS = 3_600_000;
 /** A rate that sets nothing off. */
 const FAR = -200_000;
 
-/** Everything is well from now on. Returns from when on it is for the order too: what the provider asked us to wait must pass first. */
+/** Everything is well from now on. Returns the time; for the order it may begin later, see {@link wellFrom}. */
 export function heal(world: World): Instant {
   const { tables, conduit } = world;
   world.note(() => '— all is well again');
@@ -23,8 +23,16 @@ export function heal(world: World): Instant {
   world.resume();
   // A rate that stays at the edge for weeks would be looked at once a minute for weeks, and show nothing new.
   if (tables.order.expiresAt - world.now > LONG_MS) world.setRate(FAR);
+  return world.now;
+}
+
+/**
+ * From when on all is well for the order too: what the provider asked us to wait must pass first. To be asked when whatever was under way
+ * at the healing has been answered: a reply of before may be what asks.
+ */
+export function wellFrom({ tables }: World, healedAt: Instant): Instant {
   const waits = tables.attempts.flatMap(({ sends }) => sends.map(({ retryAt }) => retryAt ?? 0));
-  return Math.max(world.now, tables.gateClosedUntil, ...waits);
+  return Math.max(healedAt, tables.gateClosedUntil, ...waits);
 }
 
 /** When everything that Conduit has ended so far could be read, by our clock; an order that is still claimed is not among it. */

@@ -1,7 +1,8 @@
 import { type Instant, isTerminalOrder, type OrderStatus } from '../../../src/domain/order.ts';
 import { dueAt, perform } from './deeds.ts';
 import type { History } from './history.ts';
-import { follow, heal, oldFailureEndsBy, REST_MS, readableAt } from './rest.ts';
+import { DEADLINE_MS } from './network.ts';
+import { follow, heal, oldFailureEndsBy, REST_MS, readableAt, wellFrom } from './rest.ts';
 import { PROTOCOL } from './rules.ts';
 import { Run } from './run.ts';
 import { isClaimed } from './their-orders.ts';
@@ -88,7 +89,9 @@ class Simulation {
   #rest(): void {
     const { tables, conduit, laws } = this.#world;
     const { order } = tables;
-    const healedAt = Math.max(heal(this.#world), this.#runAt);
+    const sinceHealing = heal(this.#world);
+    this.#until(sinceHealing + DEADLINE_MS);
+    const healedAt = Math.max(wellFrom(this.#world, sinceHealing), this.#runAt);
     this.#until(Math.max(order.expiresAt, healedAt) + REST_MS);
     const isConduitsTurn = order.status === 'executing' && conduit.orders.some(isClaimed);
     if (!isConduitsTurn) this.#until(readableAt(this.#world) + REST_MS);

@@ -1,7 +1,7 @@
 import { type Instant, isTerminalOrder } from '../../../src/domain/order.ts';
 import { dueAt, perform } from '../../unit/simulation/deeds.ts';
 import type { Deed, History } from '../../unit/simulation/history.ts';
-import { follow, heal, REST_MS, readableAt } from '../../unit/simulation/rest.ts';
+import { follow, heal, REST_MS, readableAt, wellFrom } from '../../unit/simulation/rest.ts';
 import { type News, World, type WorldOptions } from '../../unit/simulation/world.ts';
 
 /** What a timeline has to do next: whom to tell what, and how long to wait. */
@@ -118,6 +118,7 @@ export class Play {
   }
 
   #latestEnd(): Instant {
-    return Math.max(this.world.tables.order.expiresAt, this.#healedAt, readableAt(this.world)) + REST_MS;
+    const { world } = this;
+    return Math.max(world.tables.order.expiresAt, wellFrom(world, this.#healedAt), readableAt(world)) + REST_MS;
   }
 }
