@@ -3,7 +3,8 @@ import { recordMiss } from '../../src/db/looks.ts';
 import { findOrder } from '../../src/db/orders.ts';
 import { closeGate } from '../../src/db/rate-watch.ts';
 import type { Seen } from '../../src/domain/order.ts';
-import { cancelRequested, orderChanged, orderState, rateCrossed } from '../../src/workflows/messages.ts';
+import { attemptDue, cancelRequested, orderChanged, orderState, rateCrossed } from '../../src/workflows/messages.ts';
+import { anAttempt } from '../integration/db/support.ts';
 import { createTimeSkippingWorld, DAY_MS, insertTestOrder, type TimeSkippingWorld } from './support.ts';
 
 jest.setTimeout(60_000);
@@ -110,6 +111,25 @@ test('a change of the row by somebody else is followed at the next signal', asyn
     await world.env.sleep('1 minute');
     await world.records.cancelOrderForOperator(order.id);
     await run.signal(orderChanged);
+  });
+  expect(outcome.status).toBe('cancelled');
+});
+
+test('an attempt that a look minted after its activity was given up is gone on with at the next signal', async () => {
+  const order = await newOrder(DAY_MS);
+  const sendCreate = jest.fn(async () => ({ result: 'refused', code: null }));
+  const activities = { ...world.records, takeFirmLook: missingLooks(), sendCreate };
+  const { outcome } = await world.runOrder(order, activities, async (run) => {
+    await world.env.sleep('1 minute');
+    await anAttempt(world.db, order);
+    await world.db`update transactions set option_expires_at = ${(await world.env.currentTimeMs()) + 300_000} where order_id = ${order.id}`;
+    await world.env.sleep('1 minute');
+    // The order's row says nothing of it, and its own look is a day away.
+    expect(sendCreate).not.toHaveBeenCalled();
+    await run.signal(attemptDue);
+    await world.env.sleep('10 seconds');
+    expect(sendCreate).toHaveBeenCalled();
+    await run.signal(cancelRequested);
   });
   expect(outcome.status).toBe('cancelled');
 });
