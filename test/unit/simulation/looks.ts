@@ -6,7 +6,7 @@ import { QUIET_SHARE } from '../../../src/domain/timing.ts';
 import { prepared } from '../search/records.ts';
 import { rowsOf } from './projection.ts';
 import { isFree, moveOrder } from './records.ts';
-import { isMovingElsewhere, liveAttempt } from './tables.ts';
+import { type AttemptRow, isMovingElsewhere, liveAttempt } from './tables.ts';
 import type { World } from './world.ts';
 
 /** Of the watcher's interval of a minute. */
@@ -47,7 +47,7 @@ export function prepareAttempt(world: World, seen: Seen, option: QuoteOption, qu
   const live = liveAttempt(tables);
   if (!prepared(rules, rowsOf(tables, live, now, timing).order, live !== null)) return false;
   const number = tables.attempts.length + 1;
-  tables.attempts.push({
+  const attempt: AttemptRow = {
     number,
     version: 1,
     status: 'prepared',
@@ -71,7 +71,9 @@ export function prepareAttempt(world: World, seen: Seen, option: QuoteOption, qu
     orphanClosedAt: null,
     hasAlarmed: false,
     linkedTransactionIds: [],
-  });
+  };
+  tables.attempts.push(attempt);
+  world.remindOf(attempt);
   keep(world, look);
   moveOrder(world, 'watching', fact, { reason: null, providerCode: null });
   return true;

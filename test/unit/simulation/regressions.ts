@@ -258,4 +258,13 @@ export const KEPT: readonly Kept[] = [
       { when: { kind: 'after', ms: 382_325 }, deed: { kind: 'webhook' } },
     ],
   },
+  {
+    why: 'a look that comes back after its activity was given up mints an attempt of which the run knows nothing',
+    terms: { amount: '20', expiresInMs: 195_001, rateOffset: -100, conduit: { latencyMs: 5, settleMs: 1_000 } },
+    commands: [
+      { deed: { kind: 'freeze', at: 'begin', ms: 29_987 } },
+      { deed: { kind: 'price', offset: 300 } },
+      { when: { kind: 'after', ms: 60_000 }, deed: { kind: 'webhook' } },
+    ],
+  },
 ];

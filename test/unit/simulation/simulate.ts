@@ -5,6 +5,7 @@ import { DEADLINE_MS } from './network.ts';
 import { follow, heal, oldFailureEndsBy, REST_MS, readableAt, wellFrom } from './rest.ts';
 import { PROTOCOL } from './rules.ts';
 import { Run } from './run.ts';
+import { liveAttempt } from './tables.ts';
 import { isClaimed } from './their-orders.ts';
 import { World, type WorldOptions } from './world.ts';
 
@@ -92,6 +93,7 @@ class Simulation {
     const sinceHealing = heal(this.#world);
     this.#until(sinceHealing + DEADLINE_MS);
     const healedAt = Math.max(wellFrom(this.#world, sinceHealing), this.#runAt);
+    this.#askForTheForgotten(healedAt);
     this.#until(Math.max(order.expiresAt, healedAt) + REST_MS);
     const isConduitsTurn = order.status === 'executing' && conduit.orders.some(isClaimed);
     if (!isConduitsTurn) this.#until(readableAt(this.#world) + REST_MS);
@@ -103,6 +105,16 @@ class Simulation {
     this.#until(readableAt(this.#world) + REST_MS);
     if (!isTerminalOrder(order.status)) laws.broken(`L2: still ${order.status} long after Conduit's own end`);
     follow(this.#world, () => this.#isOver());
+  }
+
+  /** What was minted must be gone on with: once its fence has closed it, nobody can tell it from what was not met. */
+  #askForTheForgotten(healedAt: number): void {
+    const { tables, timing, laws } = this.#world;
+    this.#until(tables.order.expiresAt - timing.sendMarginMs - 1);
+    const attempt = liveAttempt(tables);
+    if (attempt?.status !== 'prepared' || attempt.sends.length > 0) return;
+    if (this.#world.now >= Math.max(attempt.createdAt, healedAt) + REST_MS)
+      laws.broken('L2: an attempt is prepared, and nobody goes on with it');
   }
 
   verdict(): Verdict {

@@ -17,18 +17,19 @@ import { isArmed } from './planning.ts';
 import { expireOverdue } from './records.ts';
 import type { Rules } from './rules.ts';
 import { Crash, type Steps } from './steps.ts';
-import { isMovingElsewhere, isPaused, liveAttempt, seenOf, type Tables } from './tables.ts';
+import { type AttemptRow, isMovingElsewhere, isPaused, liveAttempt, seenOf, type Tables } from './tables.ts';
 import { PAIR } from './their-orders.ts';
 
 const TICK_MS = 60_000;
 const REPAIR_MS = 15_000;
+const FORGOTTEN_MS = 30_000;
 const HOUR_MS = 3_600_000;
 const MAX_ATTEMPTS_PER_HOUR = 5;
 /** Where a second order could be made, only keys protect us; a request that the network kept would outlive them. */
 const MADE_DELAY_MS = 40_000;
 
 /** What the order's run may be told. */
-export type News = 'rateCrossed' | 'orderChanged' | 'conduitOrderChanged' | 'cancelRequested';
+export type News = 'rateCrossed' | 'orderChanged' | 'conduitOrderChanged' | 'cancelRequested' | 'attemptDue';
 
 /** `ms` null: the process dies. */
 interface Mishap {
@@ -260,6 +261,15 @@ export class World {
       if (isLetIn) for (const scope of healing) pauses.delete(scope);
       else this.probe();
       this.#arm();
+    });
+  }
+
+  /** `overdueLookups`: whose attempt was prepared and got no further is told so by every pass. */
+  remindOf(attempt: AttemptRow, inMs: number = FORGOTTEN_MS + REPAIR_MS): void {
+    this.agenda.after(inMs, () => {
+      if (attempt.status !== 'prepared' || attempt.nextLookupAt !== null) return;
+      this.tell('attemptDue');
+      this.remindOf(attempt, REPAIR_MS);
     });
   }
 
