@@ -103,7 +103,8 @@ async function performInTurn(all: readonly History[]): Promise<Performance[]> {
 // A check that cannot fail is a defect: what breaks a law without a rule must break it here too.
 test('what was kept breaks a law on the real workflow as soon as its rule is dropped', async () => {
   const parts = harmfulParts();
-  expect(parts.length).toBeGreaterThan(KEPT.filter((kept) => 'without' in kept).length / 2);
+  // As many as there are: this may grow, and not shrink.
+  expect(parts.length).toBeGreaterThanOrEqual(12);
 
   const performances = await theatre.performAll(parts);
 
