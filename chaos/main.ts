@@ -114,14 +114,27 @@ async function run(options: Options, stops: (() => Promise<void>)[]): Promise<{ 
     // What a broken law left behind would spoil the next experiment.
     if (hasOwnSystem || !news.every(hasPassed)) await takeDown();
     // A run of hours that is ended before its end has told what it had.
-    publish(options, { dir, basis, results, notRun, left: count - done });
+    publish(options, { dir, basis, results, notRun, left: leftOf(todo, results) });
   }
   say(`\n${textTable(results, notRun)}\n`);
-  publish(options, { dir, basis, results, notRun, left: 0 });
+  // Nothing was to be run: what is told together here is new all the same.
+  if (todo.length === 0) publish(options, { dir, basis, results, notRun, left: new Map() });
   say(`Done in ${seconds(beganAt)}.`);
   say(summaryLine(results));
   // Of nothing nothing follows.
   return { code: results.length > 0 && results.every(hasPassed) ? 0 : 1 };
+}
+
+/** By seeds, what of all that was to be run has no result yet. */
+function leftOf(
+  todo: readonly { readonly seed: number; readonly experiments: readonly { readonly id: string }[] }[],
+  results: readonly KeptResult[],
+): Map<number, string[]> {
+  const left = new Map<number, string[]>();
+  for (const { seed, experiments } of todo)
+    for (const { id } of experiments)
+      if (!results.some((it) => it.seed === seed && it.id === id)) left.set(seed, [...(left.get(seed) ?? []), id]);
+  return left;
 }
 
 /** Stops what was started. What cannot be stopped in good order is told, and keeps nothing else from its end. */

@@ -1,6 +1,7 @@
 import { SetupError } from '../stack/errors.ts';
 import { readOptions } from '../stack/options.ts';
 import { buildOf } from './builds/catalogue.ts';
+import { USUAL_TIME_SCALE } from './load/shape.ts';
 
 export const HELP = `npm run chaos -- [--quick | --all | --only F21,F22 | --minutes 10 | --builds] [--seed 7 | --seeds 3] [--orders 60]
 
@@ -9,7 +10,8 @@ system has come to rest, a judge reads what the customers were told, PostgreSQL,
 against the laws. Exit code 0 only when no law was broken and every order came to rest.
 
   --quick            every crash seam, then the experiments that matter most: about six minutes
-  --all              every experiment, under an hour a seed; goes on where an earlier run of the same seed was interrupted (--fresh: from the start)
+  --all              every experiment, about an hour a seed; goes on where an earlier run of the same seed was interrupted
+                     (--fresh: from the start)
   --only IDS         these alone, joined by commas; --list names them
   --minutes N        faults at random for so long
   --seed N           which dice (default 1); --seeds N runs the seeds 1 to N one after another
@@ -86,7 +88,7 @@ export function readChaosOptions(): Options {
     seeds:
       given.seeds === undefined ? [wholeNumber('seed', given.seed, 1)] : Array.from({ length: count }, (_, n) => n + 1),
     orders: given.orders === undefined ? undefined : wholeNumber('orders', given.orders, 60),
-    timeScale: wholeNumber('time-scale', given['time-scale'], 10),
+    timeScale: wholeNumber('time-scale', given['time-scale'], USUAL_TIME_SCALE),
     build: build?.name,
     with: given.with,
     fresh: given.fresh ?? false,

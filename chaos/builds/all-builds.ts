@@ -17,7 +17,7 @@ export interface BuildsDeps {
   readonly start: (build: string | null) => Promise<System>;
 }
 
-/** `--builds`: every broken build, each with the experiment that shall catch it. True when all were caught, by experiments that find nothing else. */
+/** `--builds`: every broken build, each with the experiment that shall catch it. True when all were caught, and nothing else found. */
 export async function runAllBuilds({ options, dir, say, start }: BuildsDeps): Promise<boolean> {
   const seed = options.seeds[0] ?? 1;
   const { sources } = basisOf(options);

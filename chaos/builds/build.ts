@@ -21,6 +21,7 @@ export const BUILD_NAMES = [
   'talkative-log',
   'stray-statements',
   'failure-read-once',
+  'dead-quote-is-final',
 ] as const;
 export type BuildName = (typeof BUILD_NAMES)[number];
 

@@ -89,6 +89,15 @@ export const TRANSFER_BUILDS = {
       },
     ],
   },
+  'dead-quote-is-final': {
+    broken:
+      'a create that is refused because its quote has expired fails the order, as if it could never be carried out',
+    harms: ['I7'],
+    caughtBy: 'F25',
+    mutations: [
+      { file: 'src/domain/replies.ts', text: "QUOTE_EXPIRED: 'quote_again',", by: "QUOTE_EXPIRED: 'final'," },
+    ],
+  },
   'cancel-ignores-executing': {
     broken: 'a cancel is confirmed although the order is executing; the trigger that forbids the edge is gone too',
     harms: ['I5', 'I8', 'I1'],

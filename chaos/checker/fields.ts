@@ -142,6 +142,7 @@ export const META: Fields<Meta> = {
   refreshMs: 'number',
   callsPerSecond: 'number',
   attemptsPerHour: 'number',
+  minExpiryMs: 'number',
   maxStopGapBps: 'number',
   planned: 'number',
   patient: 'list',

@@ -7,6 +7,7 @@ import { judgeAlarms } from './laws/alarms.ts';
 import { judgeAnswers } from './laws/answers.ts';
 import { judgeCancels } from './laws/cancels.ts';
 import { judgeEffort } from './laws/effort.ts';
+import { judgeFailures } from './laws/failures.ts';
 import { judgeFindings } from './laws/findings.ts';
 import { judgeIsolation } from './laws/isolation.ts';
 import { judgeMessages } from './laws/messages.ts';
@@ -15,6 +16,7 @@ import { judgeOnce } from './laws/once.ts';
 import { judgePaths } from './laws/paths.ts';
 import { judgeWatching } from './laws/quotes.ts';
 import { judgeRecovery } from './laws/recovery.ts';
+import { judgeRefusals } from './laws/refusals.ts';
 import { judgeReplay } from './laws/replay.ts';
 import { judgeRuns } from './laws/runs.ts';
 import { judgeSecrecy } from './laws/secrecy.ts';
@@ -36,6 +38,8 @@ const LAWS = [
   judgeRuns,
   judgePaths,
   judgeAnswers,
+  judgeRefusals,
+  judgeFailures,
   judgeMessages,
   judgeIsolation,
   judgeReplay,

@@ -26,6 +26,8 @@ export interface Fact {
   readonly operation?: string;
   readonly key?: string;
   readonly outcome?: string;
+  /** Of an answer that refuses: the provider's word for it. */
+  readonly code?: string;
   readonly requestId?: string;
   /** Of a second order that a fault made under the reference of a first one. */
   readonly twinOf?: string;
@@ -62,6 +64,8 @@ export interface Request {
   readonly orderId?: string;
   readonly key?: string;
   readonly status?: number | null;
+  /** Of an answer that refuses: the provider's word for it. */
+  readonly code?: string;
   readonly retryAfter?: string;
 }
 
@@ -111,6 +115,8 @@ export interface Meta {
   readonly callsPerSecond: number;
   /** How many attempts an order has in an hour. */
   readonly attemptsPerHour: number;
+  /** How far ahead an expiry must be. */
+  readonly minExpiryMs: number;
   /** How far below its target the floor of a `<=` order lies. */
   readonly maxStopGapBps: number;
   /** How many orders the experiments were to place. */

@@ -11,7 +11,7 @@ import type { Experiment } from './experiment.ts';
 import { canMount, LIMIT_EXPERIMENTS } from './limits.ts';
 import { MARKET_EXPERIMENTS } from './market.ts';
 import { MESSAGE_EXPERIMENTS } from './messages.ts';
-import { randomMix } from './mix.ts';
+import { MIX, randomMix } from './mix.ts';
 import { OPERATOR_EXPERIMENTS } from './operators.ts';
 import { PROCESS_EXPERIMENTS } from './processes.ts';
 import { PROVIDER_EXPERIMENTS } from './provider.ts';
@@ -47,7 +47,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   ...SECURITY_EXPERIMENTS,
 ];
 
-/** Of the list of faults, what has no feature to break yet. */
+/** What has no feature to break yet. */
 const WITHOUT_FEATURE: readonly NotRun[] = [
   { id: 'F36', title: "a customer's webhook endpoint misbehaves", why: 'there are no webhooks to customers yet' },
   {
@@ -74,9 +74,11 @@ export function listing(): string {
   ].join('\n');
 }
 
-function poolOf(options: Options): readonly Experiment[] {
-  if (options.mode === 'minutes') return [randomMix(options.minutes, IN_MIX)];
-  return options.mode === 'only' ? [...EXPERIMENTS, ...BUILD_EXPERIMENTS] : EXPERIMENTS;
+/** With the mix of those faults that this machine has the tools for. */
+function poolOf({ mode, minutes }: Options, inMix: readonly Experiment[]): readonly Experiment[] {
+  if (mode === 'minutes') return [randomMix(minutes, inMix)];
+  const all = EXPERIMENTS.map((it) => (it.id === MIX ? randomMix(MIX_MINUTES, inMix) : it));
+  return mode === 'only' ? [...all, ...BUILD_EXPERIMENTS] : all;
 }
 
 /** The experiments that the options ask for, and those among them that this machine lacks something for. */
@@ -85,7 +87,12 @@ export async function chosen(
   tools: FaultTools,
   dir: string,
 ): Promise<{ runnable: Experiment[]; notRun: NotRun[] }> {
-  const all = poolOf(options);
+  const faketime = typeof tools.faketime === 'string' ? null : tools.faketime.lacking;
+  const needsFaketime = ({ needs }: Experiment) => faketime !== null && needs?.includes('faketime') === true;
+  const all = poolOf(
+    options,
+    IN_MIX.filter((it) => !needsFaketime(it)),
+  );
   const asked = all.filter(({ id }) => {
     if (options.mode === 'only') return options.ids.includes(id);
     return options.mode === 'quick' ? id.startsWith('S') || QUICK.includes(id) : true;
@@ -93,15 +100,15 @@ export async function chosen(
   const unknown = options.ids.filter((id) => !all.some((it) => it.id === id));
   if (unknown.length > 0) throw new SetupError(`there is no experiment ${unknown.join(', ')}; --list names them`);
   const mount = asked.some(({ needs }) => needs?.includes('mount')) ? await canMount(dir) : null;
-  const faketime = typeof tools.faketime === 'string' ? null : tools.faketime.lacking;
   // Every connection of a run goes through it.
   const toxiproxy = typeof tools.toxiproxy === 'string' ? null : tools.toxiproxy.lacking;
   const lacks = ({ needs = [] }: Experiment) =>
     toxiproxy ?? (needs.includes('faketime') ? faketime : null) ?? (needs.includes('mount') ? mount : null);
+  const leftOut = options.mode === 'minutes' ? IN_MIX.filter(needsFaketime) : [];
   return {
     runnable: asked.filter((it) => lacks(it) === null),
     notRun: [
-      ...asked.flatMap((it) => {
+      ...[...asked, ...leftOut].flatMap((it) => {
         const why = lacks(it);
         return why === null ? [] : [{ id: it.id, title: it.title, why }];
       }),

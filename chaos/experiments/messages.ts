@@ -4,11 +4,15 @@ import { orderWorkflowId } from '../../src/workflows/messages.ts';
 import { BRIDGES } from '../system/fleet.ts';
 import { signalService } from '../system/pids.ts';
 import type { Experiment, Stage } from './experiment.ts';
-import { countOf, restartAll } from './processes.ts';
+import { countLogged, countOf, expectStruck, restartAll } from './processes.ts';
 import { under } from './provider.ts';
 
 /** Longer than the bridge leases a message for. */
 const LONGER_THAN_A_LEASE_MS = 25_000;
+/** Pulls that hung have leased it, too, and nobody has heard of that: it comes when their leases have run out. */
+const AGAIN_WITHIN_MS = 40_000;
+/** A bridge that was told nothing asks again within this. */
+const REOPENED_WITHIN_MS = 15_000;
 
 /** A publisher of our own, past every proxy. */
 async function withPubsub<T>({ system }: Stage, work: (pubsub: PubSub) => Promise<T>): Promise<T> {
@@ -49,7 +53,8 @@ export const MESSAGE_EXPERIMENTS: readonly Experiment[] = [
     id: 'F14',
     title: 'the Pub/Sub emulator is killed: topics, subscriptions and messages are gone',
     atRisk: ['I2', 'I14'],
-    async run({ system, sleep, during, random }) {
+    async run({ system, sleep, during, random, struck }) {
+      const since = Date.now();
       for (let round = 0; round < 2; round += 1) {
         await sleep(random.between(2_000, 5_000));
         await during(
@@ -59,20 +64,43 @@ export const MESSAGE_EXPERIMENTS: readonly Experiment[] = [
           () => system.services.restart('pubsub'),
         );
       }
+      let reopened = 0;
+      for (const giveUpAt = Date.now() + REOPENED_WITHIN_MS; reopened < TOPICS.length && Date.now() < giveUpAt; ) {
+        await sleep(500);
+        reopened = await countLogged(system, /"event":"subscription_reopened"/, since);
+      }
+      struck(reopened >= TOPICS.length, `of the subscriptions that were gone ${reopened} were made again`);
     },
   },
   {
     id: 'F15',
     title: 'the emulator freezes for longer than a message is leased, and resumes',
     atRisk: ['I1'],
-    async run({ system, sleep, during }) {
+    async run(stage) {
+      const { system, sleep, during, struck } = stage;
+      const freeze = () => signalService(system.services, 'pubsub', 'SIGSTOP');
+      const since = Date.now();
       await sleep(4_000);
+      // When a message has been handled, and before that is acknowledged: it stays leased.
+      const isFrozen = new Promise<void>((resolve) => {
+        system.desk.arm('S4', async () => {
+          await freeze();
+          resolve();
+        });
+      });
       await during(
         'Pub/Sub is frozen',
         LONGER_THAN_A_LEASE_MS,
-        () => signalService(system.services, 'pubsub', 'SIGSTOP'),
+        () => Promise.race([isFrozen, sleep(5_000).then(freeze)]),
         () => signalService(system.services, 'pubsub', 'SIGCONT'),
       );
+      expectStruck(stage);
+      let again = 0;
+      for (const giveUpAt = Date.now() + AGAIN_WITHIN_MS; again === 0 && Date.now() < giveUpAt; ) {
+        await sleep(500);
+        again = await countLogged(system, /"delivery_attempt":(?!1\b)\d/, since);
+      }
+      struck(again > 0, 'no message came again whose lease had run out');
     },
   },
   {

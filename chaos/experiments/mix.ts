@@ -5,14 +5,15 @@ import { asShipped, heal } from './rest.ts';
 const FAULT_MS = 8_000;
 const ORDERS_PER_MINUTE = 45;
 
+export const MIX = 'F45';
+
 /** Faults at random, one after another, for so many minutes, while customers go on; each is healed before the next. */
 export function randomMix(minutes: number, among: readonly Experiment[]): Experiment {
   const windowMs = minutes * 60_000;
   return {
-    id: 'F45',
+    id: MIX,
     title: `faults at random for ${minutes} min`,
     atRisk: ['I1', 'I2', 'I3', 'I4', 'I5', 'I6', 'I7'],
-    needs: [...new Set(among.flatMap(({ needs = [] }) => needs))],
     load: { orders: minutes * ORDERS_PER_MINUTE, windowMs, expiresInMs: [16_000, 60_000] },
     // There and back, so that orders always find a market that crosses for them.
     async moveMarket({ market, sleep, diceOf }) {

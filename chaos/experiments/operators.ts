@@ -76,27 +76,48 @@ async function deploy(stage: Stage, what: string, codePath: string | null): Prom
   stage.note('deploy', { what });
 }
 
-/** Whether some open order's run has a task that fails again and again. */
+/**
+ * Has the runs of these orders go on, which they would not while nobody wakes them: a hint does, as any message that comes twice is one.
+ * One that has ended by now needs none.
+ */
+async function wake({ system }: Stage, orderIds: readonly string[]): Promise<void> {
+  for (const orderId of orderIds) await system.temporal.signalOrder(orderId, orderChanged);
+}
+
+/** Whether a run of one of these orders has made a step since then. */
+async function hasAnyGoneOn(stage: Stage, orderIds: readonly string[], since: number): Promise<boolean> {
+  const { client, call } = stage.system.temporal;
+  for (const orderId of orderIds) {
+    const handle = client.workflow.getHandle(orderWorkflowId(orderId));
+    const { events } = await call(() => handle.fetchHistory()).catch(() => ({ events: [] }));
+    const steps = (events ?? []).filter((event) => event.workflowTaskCompletedEventAttributes);
+    if (steps.some(({ eventTime }) => Number(eventTime?.seconds ?? 0) * 1_000 > since)) return true;
+  }
+  return false;
+}
+
+/** Whether some open order's run has a task that fails again and again. One that was cut short by its worker's end has failed once. */
 async function isAnyStuck(stage: Stage): Promise<boolean> {
   const { client, call } = stage.system.temporal;
   for (const orderId of await openOrders(stage, ['watching', 'executing'])) {
     const run = await call(() => client.workflow.getHandle(orderWorkflowId(orderId)).describe()).catch(() => null);
-    if ((run?.raw.pendingWorkflowTask?.attempt ?? 0) > 1) return true;
+    if ((run?.raw.pendingWorkflowTask?.attempt ?? 0) > 2) return true;
   }
   return false;
 }
 
 /** How much longer a slow machine has for what has met nobody yet, but where it may miss. */
 const SLOW_MS = 30_000;
+const GOOD_RELEASE_MS = 5_000;
 const BAD_RELEASE_MS = 6_000;
 
-/** Keeps to the bad release for a while, and until it has met somebody. */
-async function untilAnyStuck(stage: Stage): Promise<boolean> {
-  const from = Date.now() + BAD_RELEASE_MS;
-  let isStuck = false;
-  for (; Date.now() < from + SLOW_MS && !(isStuck && Date.now() > from); await stage.sleep(500))
-    isStuck ||= await isAnyStuck(stage);
-  return isStuck;
+/** Keeps to a release for a while, and until it has met somebody. */
+async function untilMet(stage: Stage, leastMs: number, isMetNow: () => Promise<boolean>): Promise<boolean> {
+  const from = Date.now() + leastMs;
+  let isMet = false;
+  for (; Date.now() < from + SLOW_MS && !(isMet && Date.now() > from); await stage.sleep(500))
+    isMet ||= await isMetNow();
+  return isMet;
 }
 
 function whileOrdersCome({ windowMs, isQuick }: Stage, isDone: () => boolean): () => boolean {
@@ -139,13 +160,17 @@ export const OPERATOR_EXPERIMENTS: readonly Experiment[] = [
     async run(stage) {
       const { system, sleep } = stage;
       await sleep(6_000);
+      const first = await openOrders(stage, ['watching']);
       await deploy(stage, 'a patched change', await bundleWith(system.dir, 'patched'));
-      await sleep(5_000);
-      const old = await openOrders(stage, ['watching']);
+      const deployedAt = Date.now();
+      await wake(stage, first);
+      const isFollowed = await untilMet(stage, GOOD_RELEASE_MS, () => hasAnyGoneOn(stage, first, deployedAt));
+      stage.struck(isFollowed, 'no run that had begun before the patched change went on under it');
+      const then = await openOrders(stage, ['watching']);
       await deploy(stage, 'code that cannot follow', await bundleWith(system.dir, 'non_deterministic'));
-      // Nobody's replay goes wrong while nothing wakes him: a hint does, as any message that comes twice is one.
-      for (const orderId of old) await system.temporal.signalOrder(orderId, orderChanged);
-      stage.struck(await untilAnyStuck(stage), 'the code that cannot follow followed every run');
+      await wake(stage, then);
+      const isMet = await untilMet(stage, BAD_RELEASE_MS, () => isAnyStuck(stage));
+      stage.struck(isMet, 'the code that cannot follow followed every run');
       await deploy(stage, 'the patched change again', await bundleWith(system.dir, 'patched'));
       // Runs that the bad release itself began are in nobody's words now. Their rows are: repair begins new ones from there.
     },

@@ -1,4 +1,5 @@
 // The product's own processes are killed, frozen, stopped and cut off.
+import { readFile } from 'node:fs/promises';
 import type { Alert } from '../../src/metrics.ts';
 import type { Passing } from '../system/desk.ts';
 import { BRIDGES, PROCESSES, type ProcessName, WORKERS } from '../system/fleet.ts';
@@ -59,6 +60,13 @@ export async function countOf(
     .filter((line) => line.startsWith(`${counter}{`) && line.includes(label))
     .map((line) => Number(line.split(' ').at(-1)));
   return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** How many lines our processes have logged since then that have these words in them. */
+export async function countLogged({ fleet }: System, words: RegExp, since: number): Promise<number> {
+  const texts = await Promise.all(fleet.logFiles.map((file) => readFile(file, 'utf8').catch(() => '')));
+  const lines = texts.flatMap((text) => text.split('\n')).filter((line) => words.test(line));
+  return lines.filter((line) => Date.parse(/"time":"([^"]+)"/.exec(line)?.[1] ?? '') >= since).length;
 }
 
 /** A slow machine comes to it later. */

@@ -5,7 +5,7 @@ import { PROCESSES } from '../system/fleet.ts';
 import type { System } from '../system/system.ts';
 
 const LOOK_EVERY_MS = 500;
-/** One good look may fall into the moment before a strike is felt. */
+/** One good look may fall into the moment before a strike is felt, and a bad one into a moment of much work. */
 const LOOKS_IN_A_ROW = 3;
 
 /** One look at the system. */
@@ -14,12 +14,14 @@ export interface Look {
   readonly isWell: boolean;
 }
 
-/** The first look since `from` that was good and so were the two after it. */
-export function firstWellSince(looks: readonly Look[], from: number): Look | undefined {
-  return looks.find(({ at }, index) => {
+/** The first good look since `from` that begins a row of good ones, after which no row of bad ones has come. */
+export function wellAgainSince(looks: readonly Look[], from: number): Look | undefined {
+  const beginsRow = (index: number, wanted: boolean) => {
     const row = looks.slice(index, index + LOOKS_IN_A_ROW);
-    return at >= from && row.length === LOOKS_IN_A_ROW && row.every(({ isWell }) => isWell);
-  });
+    return row.length === LOOKS_IN_A_ROW && row.every(({ isWell }) => isWell === wanted);
+  };
+  const lastIll = looks.findLastIndex((_, index) => beginsRow(index, false));
+  return looks.find(({ at }, index) => at >= from && index > lastIll && beginsRow(index, true));
 }
 
 export interface RecoveryWatch {
@@ -43,11 +45,11 @@ export function watchRecovery(system: System, since: number): RecoveryWatch {
   return {
     async recovered(lastFaultAt, giveUpAt) {
       const askedAt = Date.now();
-      while (firstWellSince(looks, askedAt) === undefined) {
+      while (wellAgainSince(looks, askedAt) === undefined) {
         if (Date.now() > giveUpAt) return null;
         await sleep(LOOK_EVERY_MS);
       }
-      const first = firstWellSince(looks, lastFaultAt);
+      const first = wellAgainSince(looks, lastFaultAt);
       return first === undefined ? null : first.at - lastFaultAt;
     },
     async end() {
@@ -62,7 +64,7 @@ export function lastFaultIn(history: History, healedAt: number): number {
   return history.entries.findLast((entry) => entry.kind === 'fault')?.at ?? healedAt;
 }
 
-/** Every process is ready, no message waits, no order is overdue, no send is unresolved; of what takes a moment by right a second is left. */
+/** Every process is ready, no message waits, no order is overdue, no send is unresolved. What takes a moment by right has a second. */
 async function isWell(system: System, since: number): Promise<boolean> {
   const unready = await Promise.all(PROCESSES.map((name) => system.fleet.unready(name)));
   return unready.every((failed) => failed?.length === 0) && (await isDrained(system, since));

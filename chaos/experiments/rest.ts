@@ -5,7 +5,7 @@ import { PROCESSES } from '../system/fleet.ts';
 import type { System } from '../system/system.ts';
 import type { Stage } from './experiment.ts';
 
-/** What the design gives an order after its expiry or after the faults, and then some for the last writes. */
+/** What an order has after its expiry or after the faults, and then some for the last writes. */
 const REST_AFTER_MS = 100_000;
 /** The longest that an experiment keeps a webhook, at the usual pace. */
 const LONGEST_DELIVERY_MS = 600_000;

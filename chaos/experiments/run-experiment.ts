@@ -253,6 +253,7 @@ type Settled =
   | 'refreshMs'
   | 'callsPerSecond'
   | 'attemptsPerHour'
+  | 'minExpiryMs'
   | 'maxStopGapBps'
   | 'secrets'
   | 'accounts';
@@ -267,6 +268,7 @@ function metaOf(system: System, turn: Omit<Meta, Settled>): Meta {
     refreshMs: Number(settings['RATE_REFRESH_SECONDS']) * 1_000,
     callsPerSecond: Number(settings['CONDUIT_CALLS_PER_SECOND']),
     attemptsPerHour: Number(settings['MAX_ATTEMPTS_PER_HOUR']),
+    minExpiryMs: Number(settings['MIN_EXPIRY_SECONDS']) * 1_000,
     maxStopGapBps: Number(settings['MAX_STOP_GAP_BPS']),
     secrets,
     accounts: customers.flatMap(({ accounts }) => Object.values(accounts)),

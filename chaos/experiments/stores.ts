@@ -4,7 +4,7 @@ import { planOrders } from '../load/plan.ts';
 import { shapeOf } from '../load/shape.ts';
 import { signalService } from '../system/pids.ts';
 import type { Experiment, Stage } from './experiment.ts';
-import { countRefused, expectStruck, restartAll } from './processes.ts';
+import { countLogged, countRefused, expectStruck, restartAll } from './processes.ts';
 
 const DATABASE_LINKS = ['api>postgres', 'worker1>postgres', 'worker2>postgres', 'bridge1>postgres', 'bridge2>postgres'];
 
@@ -142,21 +142,26 @@ export const STORE_EXPERIMENTS: readonly Experiment[] = [
     id: 'F12',
     title: 'Redis is emptied every second',
     atRisk: ['I1', 'I3', 'I5', 'I6'],
-    async run({ system, windowMs, sleep, note }) {
+    async run({ system, windowMs, sleep, note, struck }) {
+      let gone = 0;
       await withRedis(system.env['REDIS_URL'] ?? '', async (redis) => {
         for (const until = Date.now() + windowMs; Date.now() < until; ) {
+          const keys = await redis.dbsize();
           await redis.flushall();
-          note('flushall');
+          note('flushall', { keys });
+          gone += keys;
           await sleep(1_000);
         }
       });
+      struck(gone > 0, 'Redis held nothing whenever it was emptied');
     },
   },
   {
     id: 'F13',
     title: 'Redis is killed, slow, and holds values of the wrong type',
     atRisk: ['I3'],
-    async run({ system, during, sleep, note }) {
+    async run({ system, during, sleep, note, struck }) {
+      const since = Date.now();
       const links = ['api>redis', 'worker1>redis', 'worker2>redis'];
       await during(
         'Redis is slow',
@@ -177,17 +182,23 @@ export const STORE_EXPERIMENTS: readonly Experiment[] = [
       );
       await sleep(1_000);
       await withRedis(system.env['REDIS_URL'] ?? '', async (redis) => {
+        let spoiled = 0;
         for (let round = 0; round < 8; round += 1) {
-          for (const key of await redis.keys('*')) {
+          const keys = await redis.keys('*');
+          for (const key of keys) {
             await redis.del(key);
             await redis.hset(key, 'wrong', 'type');
           }
+          spoiled += keys.length;
           for (const pair of ['USDT.ethereum-USDC.ethereum', 'USD-EUR'])
             await redis.set(`rate:${pair}`, '{"rate":"5000"');
-          note('wrong types');
+          note('wrong types', { keys: keys.length });
           await sleep(700);
         }
+        struck(spoiled > 0, 'Redis held nothing that could be spoiled');
       });
+      const missed = await countLogged(system, /"event":"dependency_unavailable","dependency":"redis"/, since);
+      struck(missed > 0, 'nobody has missed Redis');
     },
   },
 ];

@@ -32,7 +32,8 @@ export interface Scale {
   readonly orders?: number;
 }
 
-const USUAL_TIME_SCALE = 10;
+/** How much faster than in production the protocol waits, where nothing else is asked for. */
+export const USUAL_TIME_SCALE = 10;
 /**
  * How much longer than all others the patient ones live: past the last strike and its outage of a minute, the half minute for which a dead
  * relay holds a message or repair lets a run wait, the longest back-off, and the margin before an expiry.

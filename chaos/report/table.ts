@@ -95,13 +95,18 @@ function lateWords(results: readonly Result[]): string[] {
 }
 
 /** A page for docs/. */
-export function markdownPage(results: readonly Result[], notRun: readonly NotRun[], about: string): string {
+export function markdownPage(
+  results: readonly Result[],
+  notRun: readonly NotRun[],
+  about: string,
+  title = 'Results of the chaos runs',
+): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
   const table = [line(HEADERS), line(HEADERS.map(() => '---')), ...rowsOf(results).map((row) => line(cellsOf(row)))];
   const missing = notRun.map(({ id, title, why }) => `- ${id}, ${title}: ${why}`);
   const laws = Object.entries(INVARIANTS).map(([id, name]) => `${id} ${name}`);
   return [
-    '# Results of the chaos runs',
+    `# ${title}`,
     '',
     `${about} [Chaos](chaos.md) says what each experiment does and how it is judged: ${laws.join(', ')}.`,
     '',

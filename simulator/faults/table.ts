@@ -11,6 +11,8 @@ export type Outgoing = {
   body: string;
   /** whole; the socket destroyed before a byte; never answered; half of the body and then a reset, or a clean end. */
   manner: 'whole' | 'cut' | 'hang' | 'half_then_reset' | 'half_then_end';
+  /** Of a problem: which. */
+  code?: string;
 };
 
 /** What a fault may use: the clock, the dice, and the simulator's own way to print a problem. */

@@ -113,8 +113,8 @@ export function createCalls(deps: CallsDeps): Calls {
       const early = await earlyReply(faults, tools);
       if (early) {
         if (early.isConduits && !claim?.kept) keepRefusal(claim, early.out);
-        const { manner, status, headers } = early.out;
-        note('kept_from_effect', manner === 'whole' ? status : null, { headers });
+        const { manner, status, headers, code } = early.out;
+        note('kept_from_effect', manner === 'whole' ? status : null, { headers, ...present('code', code) });
         return { out: early.out, claim };
       }
       if (claim?.kept) {

@@ -27,7 +27,7 @@ export function createPrinter({ clock, knobs, log }: { clock: Clock; knobs: Knob
     const { path: instance, correlationId } = incoming;
     const body = problemBody({ code, status, detail, extras, instance, correlationId, timestamp: clock.nowIso() });
     const headers = { 'content-type': knobs.get().problemContentType, ...extras.headers };
-    return { status, headers, body: JSON.stringify(body), manner: 'whole' };
+    return { status, headers, body: JSON.stringify(body), manner: 'whole', code };
   }
 
   return {

@@ -60,6 +60,10 @@ test('any error code can be answered before or after the effect', async () => {
   const after = await api.execute(id, 'same');
   expect([after.status, after.body.type]).toEqual([502, 'INTERNAL_ERROR']);
   expect((await api.get(id)).body.executionTrigger).toBe('client');
+  const told = { operation: 'orders.execute', outcome: 'kept_from_effect', status: 503, code: 'SERVICE_UNAVAILABLE' };
+  expect(await control.ledger({ event: 'request.answered', orderId: id })).toContainEqual(
+    expect.objectContaining(told),
+  );
 });
 
 test('a gateway page, a truncated body, a reset in mid-body and a patched body reach the caller as such', async () => {

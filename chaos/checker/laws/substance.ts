@@ -28,8 +28,11 @@ function judgeMissed({ meta, orders, attempts, sends }: Evidence): Violation[] {
     ),
     ({ orderId }) => orderId,
   );
-  return orders
+  const known = new Set(orders.map(({ idempotencyKey }) => idempotencyKey));
+  const never = meta.patient.filter((key) => !known.has(key));
+  const expired = orders
     .filter(({ status, idempotencyKey }) => status === 'expired' && meta.patient.includes(idempotencyKey))
     .filter(({ orderId }) => (spentOn.get(orderId)?.length ?? 0) < meta.attemptsPerHour)
     .map(({ orderId, reason }) => broken('I14', orderId, `it could have been executed, and it expired: ${reason}`));
+  return [...never.map((key) => broken('I14', null, `the patient order of key ${key} was never taken`)), ...expired];
 }

@@ -132,8 +132,12 @@ const WITH_THE_PROVIDER: readonly Case[] = [
     'a part went through, and the order failed',
     (folder) => {
       failInPart(folder);
-      Object.assign(orderOf(folder, EXPIRED), { status: 'failed' });
-      the(folder.order_events, (it) => it.orderId === EXPIRED && it.event === 'expired').status = 'failed';
+      const failed = { status: 'failed', reason: 'partial_effect' };
+      Object.assign(orderOf(folder, EXPIRED), failed);
+      Object.assign(
+        the(folder.order_events, (it) => it.orderId === EXPIRED && it.event === 'expired'),
+        failed,
+      );
       const call = callOf(folder, EXPIRED, 'read', 1);
       change(call, { shown: { status: 'failed', version: 7 } });
       drop(folder.runs, (it) => it.orderId === EXPIRED);

@@ -6,11 +6,13 @@ import { BUILD_EXPERIMENTS } from '../../../chaos/builds/experiments.ts';
 import { mutated, sourcesOf } from '../../../chaos/builds/mutate.ts';
 import { areAllCaught, caughtPage, type RunBuildsDeps, runBuilds } from '../../../chaos/builds/run-builds.ts';
 import type { Invariant } from '../../../chaos/checker/verdict.ts';
+import { PROVIDER_EXPERIMENTS } from '../../../chaos/experiments/provider.ts';
 import type { Result } from '../../../chaos/experiments/run-experiment.ts';
 import { SEAM_EXPERIMENTS } from '../../../chaos/experiments/seams.ts';
 import type { System } from '../../../chaos/system/system.ts';
 
-const EXPERIMENTS = [...SEAM_EXPERIMENTS, ...BUILD_EXPERIMENTS];
+const OTHERS = [...SEAM_EXPERIMENTS, ...PROVIDER_EXPERIMENTS];
+const EXPERIMENTS = [...OTHERS, ...BUILD_EXPERIMENTS];
 
 describe.each(BUILD_NAMES)('build %s', (name) => {
   const build = buildOf(name);
@@ -49,7 +51,7 @@ function fakeDeps(found: (build: BuildName | null) => readonly Invariant[], rest
   const running = new Set<System>();
   const builds = new Map<System, BuildName | null>();
   const deps: RunBuildsDeps = {
-    experiments: SEAM_EXPERIMENTS,
+    experiments: OTHERS,
     tell: () => {},
     async start(build) {
       const system = { stop: async () => void running.delete(system) } as unknown as System;
@@ -77,7 +79,7 @@ describe('the run of all builds', () => {
     expect(areAllCaught(verdicts)).toBe(true);
     expect(running.size).toBe(0);
     const page = caughtPage(verdicts, 'A run.');
-    expect(page).toContain('`chaos: 17 of 17 broken builds caught`');
+    expect(page).toContain('`chaos: 18 of 18 broken builds caught`');
     expect(page).toContain('| `fresh-key` | every request to Conduit carries a fresh random key');
   });
 

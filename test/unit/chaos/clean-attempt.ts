@@ -102,7 +102,7 @@ export function addAttempt(folder: Folder, { orderId, direction, steps }: Story,
     folder.requests.push({ atMs: at(2_900), operation: 'orders.get', reference, status: 200 });
   } else {
     send('cancel', 24_100);
-    record(24_130, { event: 'order.cancelled', orderId: id, order: { ...order, status: 'cancelled' } });
+    record(24_130, { event: 'order.cancelled', orderId: id, by: 'client', order: { ...order, status: 'cancelled' } });
     webhook(24_130, 'order.cancelled');
   }
 }

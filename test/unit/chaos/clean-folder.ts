@@ -69,6 +69,7 @@ export function cleanFolder(): Folder {
       refreshMs: 1_000,
       callsPerSecond: 50,
       attemptsPerHour: 5,
+      minExpiryMs: 10_000,
       maxStopGapBps: 500,
       planned: STORIES.length,
       patient: [`key-${EXECUTED}`],

@@ -108,7 +108,7 @@ const ONCE: readonly Case[] = [
   [
     'the provider executed, and the order is failed',
     (folder) => {
-      orderOf(folder).status = 'failed';
+      Object.assign(orderOf(folder), { status: 'failed', reason: 'orphan_executed' });
     },
     /^I1 executed: 1 success at the provider, and the order is failed$/,
     /^I7 executed: it is failed, and run .* ended with executed$/,

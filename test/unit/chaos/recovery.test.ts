@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { firstWellSince } from '../../../chaos/experiments/recovery.ts';
+import { wellAgainSince } from '../../../chaos/experiments/recovery.ts';
 
 /** Half a second apart, beginning at 0: `+` is a good one. */
 const looks = (text: string) => text.split('').map((sign, index) => ({ at: index * 500, isWell: sign === '+' }));
@@ -11,8 +11,12 @@ test.each([
   ['++-++-+++', 0, 3_000],
   ['--+++', 400, 1_000],
   ['+++++', 600, 1_000],
-])('of the looks %s the first good one since %d ms is that at %d', (text, from, at) => {
-  expect(firstWellSince(looks(text), from)).toEqual({ at, isWell: true });
+  // Well for a moment, ill again: it was not over.
+  ['+++---+++', 0, 3_000],
+  ['+++--+++', 0, 0],
+  ['---++++', 2_000, 2_000],
+])('of the looks %s those since %d ms are good from %d on', (text, from, at) => {
+  expect(wellAgainSince(looks(text), from)).toEqual({ at, isWell: true });
 });
 
 test.each([
@@ -20,6 +24,7 @@ test.each([
   ['+-+', 0],
   ['+++--', 500],
   ['---', 0],
-])('of the looks %s none since %d ms is good for long', (text, from) => {
-  expect(firstWellSince(looks(text), from)).toBeUndefined();
+  ['+++---', 0],
+])('of the looks %s those since %d ms do not become good for long', (text, from) => {
+  expect(wellAgainSince(looks(text), from)).toBeUndefined();
 });

@@ -1,8 +1,9 @@
 // What a run publishes: nothing that failed is forgotten, and nothing of other sources is told with it.
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { publish } from '../../../chaos/report/publish.ts';
 import {
   adopt,
   basisOf,
@@ -139,6 +140,24 @@ test('what was not run is listed with its reason, and counts as nothing', () => 
   expect(textTable([], notRun)).toContain('F43  not run: nobody may mount here');
   expect(markdownPage([], notRun, 'About.')).toContain('- F43, a full volume: nobody may mount here');
   expect(summaryLine([])).toBe('chaos: 0 experiments, 0 orders, 0 faults, 0 violations');
+});
+
+test('what is published says how to do it again, and what is still to come', () => {
+  const options = { ...ASKED, mode: 'only', ids: ['F21'], seeds: [1], with: undefined, fresh: false } as const;
+  const pageOf = (asked: Partial<typeof options> | { timeScale: number }, seed: number, left: [number, string[]][]) => {
+    const results = [aResult({ seed })];
+    publish({ ...options, ...asked }, { dir, basis: BASIS, results, notRun: [], left: new Map(left) });
+    return readFileSync(join(dir, 'results.md'), 'utf8');
+  };
+  const page = pageOf({ timeScale: 1 }, 7, []);
+  expect(page).toContain('`npm run chaos -- --only F21 --seed 7 --time-scale 1`, every wait and outage in real time');
+  expect(page).not.toContain('Still to come');
+  expect(
+    pageOf({}, 1, [
+      [1, ['F22', 'F23']],
+      [2, ['F21']],
+    ]),
+  ).toContain('Begun, not finished. Still to come are, of seed 1: F22, F23; of seed 2: F21.');
 });
 
 test('the line of a result says what was found, and where its evidence is', () => {

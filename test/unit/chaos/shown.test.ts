@@ -83,7 +83,7 @@ describe('I10: isolation', () => {
       /^I10 executed: it is bound to vac_for…, which is not its user's$/,
     ],
     ['an order moves money out of another account of its user', (folder) => bindSource(folder, OWNER)],
-    ['an outage tells a stranger nothing', (folder) => change(strangerAt(folder), { status: 500 })],
+    ['an outage tells a stranger nothing', (folder) => change(strangerAt(folder), { status: 503 })],
     [
       'an order is cancelled that its customer never cancelled',
       (folder) => {
