@@ -58,6 +58,11 @@ export const DROPS = {
     3,
   ),
   'a permit does not ask for pauses': drop(['permitHeedsPause'], /^pause/, 5),
+  'nobody tells a run of an attempt that was minted behind its back': drop(
+    ['forgottenAreTold'],
+    /^L2: an attempt is prepared/,
+    2,
+  ),
 };
 
 export type DropName = keyof typeof DROPS;

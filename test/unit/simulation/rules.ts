@@ -10,6 +10,8 @@ export interface Rules extends SearchedRules {
   readonly readingsOnlyRise: boolean;
   /** A pause is asked for by the permit, under its lock. */
   readonly permitHeedsPause: boolean;
+  /** Repair tells the run of an attempt that got no further than prepared: the look may have minted it after it was given up. */
+  readonly forgottenAreTold: boolean;
 }
 
 /** All true: the protocol. */
@@ -19,6 +21,7 @@ export const PROTOCOL: Rules = {
   expiryIsAskedAgain: true,
   readingsOnlyRise: true,
   permitHeedsPause: true,
+  forgottenAreTold: true,
 };
 
 export function without(...dropped: (keyof Rules)[]): Rules {

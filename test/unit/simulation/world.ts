@@ -264,8 +264,9 @@ export class World {
     });
   }
 
-  /** `overdueLookups`: whose attempt was prepared and got no further is told so by every pass. */
+  /** `ordersWithIdleAttempt`: whose attempt was prepared and got no further is told so by every pass. */
   remindOf(attempt: AttemptRow, inMs: number = FORGOTTEN_MS + REPAIR_MS): void {
+    if (!this.rules.forgottenAreTold) return;
     this.agenda.after(inMs, () => {
       if (attempt.status !== 'prepared' || attempt.nextLookupAt !== null) return;
       this.tell('attemptDue');

@@ -15,6 +15,7 @@ const NOT_DROPPED: Partial<Record<DropName, string>> = {
   'a late 202 opens a closed attempt again': IN_ITS_MIDST,
   'neither versions are compared nor a live attempt asked for': IN_ITS_MIDST,
   'a permit does not ask for pauses': IN_ITS_MIDST,
+  'nobody tells a run of an attempt that was minted behind its back': IN_ITS_MIDST,
   'a weaker reading replaces a stronger one': ENDLESS,
   'nobody asks Conduit to end an order whose execute is unresolved': ENDLESS,
 };
