@@ -4,8 +4,8 @@ import { findOrder } from '../db/orders.ts';
 import { expireOverdue } from '../db/overdue.ts';
 import {
   openAmong,
+  ordersWithIdleAttempt,
   ordersWithoutProgress,
-  overdueLookups,
   recentlyEnded,
   rotatingSlice,
   trim,
@@ -109,7 +109,7 @@ export async function reconcilePass(deps: ReconcileDeps, options: PassOptions): 
       counts.started = await forEach(await ordersWithoutProgress(db, BATCH), start);
     },
     async lookUp() {
-      counts.signalled += await forEach(await overdueLookups(db, BATCH), hasten);
+      counts.signalled += await forEach(await ordersWithIdleAttempt(db, BATCH), hasten);
     },
     // Before the comparisons, which may take all the time that there is: few calls for a pair, and without a watcher no order of it is met.
     async watch() {
@@ -173,7 +173,7 @@ export async function reconcileOrder(
     return;
   }
   await start(orderId);
-  if ((await overdueLookups(db, 1, orderId)).length > 0) await hasten(orderId);
+  if ((await ordersWithIdleAttempt(db, 1, orderId)).length > 0) await hasten(orderId);
   if ((await unwatchedPairs(db, 2 * deps.rateRefreshMs)).includes(order.pair)) await watch(order.pair);
 }
 

@@ -27,7 +27,7 @@ export interface RepairDeps {
 
 /**
  * One thing that repair did: an overdue order ended, a run started where there was none, a stuck run replaced, a run told to look at its
- * row, a run told that its look-up is due, the stuck run of an ended order ended, a pair's watcher kept running.
+ * row, a run told to go on with its attempt, the stuck run of an ended order ended, a pair's watcher kept running.
  */
 export type Repair = 'expired' | 'started' | 'replaced' | 'told' | 'hastened' | 'ended' | 'watched';
 
@@ -47,7 +47,7 @@ export function createRepairs({ runs, bell }: RepairDeps, onRepair: OnRepair) {
     if (isSignalled) onRepair(name === 'attemptDue' ? 'hastened' : 'told', orderId);
     return isSignalled;
   };
-  /** A look-up that is overdue is most likely that of a run which cannot go on. */
+  /** With an attempt nobody goes on most likely because its run cannot. */
   const hasten = async (orderId: string): Promise<boolean> =>
     (await runs.describeOrder(orderId)) === 'stuck' ? start(orderId) : signal(orderId, 'attemptDue');
   /** The row has ended: its run is to see that and complete, if it can. */

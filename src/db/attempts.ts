@@ -106,7 +106,7 @@ export async function findLiveAttempt(sql: Sql, orderId: string): Promise<Attemp
   return row ?? null;
 }
 
-/** The newest attempt, live or closed: what the order's view shows. */
+/** The newest attempt, live or closed. */
 export async function findNewestAttempt(sql: Sql, orderId: string): Promise<AttemptRow | null> {
   const [row] = await sql<AttemptRow[]>`
     select ${sql(ATTEMPT_COLUMNS)} from transactions where order_id = ${orderId} order by attempt desc limit 1`;

@@ -25,7 +25,8 @@ const IDLE_S = 8;
 
 /**
  * A pool with every wait bounded: a lock held for a second, a statement of five, an idle transaction of two or a server that has gone
- * silent for ten is an error that the caller answers "again" to, never a hang. Renames columns to camelCase, but no key inside a jsonb value.
+ * silent for ten is an error that the caller answers "again" to, never a hang. Renames columns to camelCase, but no key inside a
+ * jsonb value.
  */
 export function connectDatabase({ url, applicationName, maxConnections }: DatabaseOptions): Database {
   return postgres(url, {

@@ -149,14 +149,17 @@ export interface OrphanVerdict {
   readonly reason: string;
 }
 
-/** `in_reach`: it can be asked for from here, so the service shall. `moving`: see {@link closeOrphanByHand}. `isNoted`: who and why stand in an event of the order. */
+/**
+ * `in_reach`: it can be asked for from here, so the service shall. `moving`: see {@link closeOrphanByHand}. `isNoted`: who and why stand
+ * in an event of the order.
+ */
 export type OrphanClosing =
   | { readonly kind: 'unknown' | 'not_open' | 'in_reach' | 'moving' }
   | { readonly kind: 'closed'; readonly isNoted: boolean; readonly orderStatus: OrderStatus };
 
 /**
- * Ends an orphan on a person's word; not while its order is open and money was seen to move: that order ends by the alarm alone. One of another organisation has no audit a day later either, which could not read it; one
- * that is in reach keeps its audit. An order that has ended takes no further event: then who and why is for the caller to keep.
+ * Ends an orphan on a person's word; not while its order is open and money was seen to move: that order ends by the alarm alone. One of
+ * another organisation has no audit a day later either, which could not read it; one that is in reach keeps its audit. An order that has ended takes no further event: then who and why is for the caller to keep.
  */
 export async function closeOrphanByHand(db: Database, verdict: OrphanVerdict): Promise<OrphanClosing> {
   const { orderId, attempt, here } = verdict;

@@ -40,7 +40,7 @@ export async function expireOverdue(
     const page = await db<{ orderId: string; expiresAt: Instant }[]>`
       select order_id, expires_at from orders
       where closed_at is null and status in ('accepted', 'watching')
-        and expires_at >= ${after.expiresAt} and (expires_at, order_id) > (${after.expiresAt}, ${after.orderId}::uuid)
+        and (expires_at, order_id) > (${after.expiresAt}, ${after.orderId}::uuid)
         and expires_at < (select app_now()) - ${GRACE_MS} * interval '1 millisecond'
         and (${only}::uuid is null or order_id = ${only}::uuid)
       order by expires_at, order_id limit ${BATCH}`;

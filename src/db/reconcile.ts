@@ -44,10 +44,15 @@ export async function recentlyEnded(db: Database, limit: number): Promise<string
 }
 
 /**
- * Orders whose look-up is overdue by 30 s, or whose attempt has been prepared for as long and has none to be due: its run may not know of
- * it, when the look that minted it came back after its activity had been given up. With `only` no other than that one.
+ * Orders with an attempt that nobody goes on with: its look-up is overdue by 30 s, or it has been prepared for as long and waits for none.
+ * Of the latter its run may not know, when the look that minted it came back after its activity had been given up. With `only` no other
+ * than that one.
  */
-export async function overdueLookups(db: Database, limit: number, only: string | null = null): Promise<string[]> {
+export async function ordersWithIdleAttempt(
+  db: Database,
+  limit: number,
+  only: string | null = null,
+): Promise<string[]> {
   const rows = await db<{ orderId: string }[]>`
     select order_id from transactions
     where status in ('prepared', 'created', 'executing')

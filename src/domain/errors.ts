@@ -1,6 +1,6 @@
 import type { OrderStatus } from './order.ts';
 
-/** How a caller goes on after an error. */
+/** What an error means for its caller. Only `unavailable` is worth another try as it stands. */
 export type ErrorKind = 'invalid' | 'unauthenticated' | 'forbidden' | 'not_found' | 'conflict' | 'unavailable';
 
 /** Every refusal the service can name. The HTTP status hangs on the code, in api/problem.ts. */

@@ -7,9 +7,9 @@ export interface Situation {
   readonly order: Order;
   /** The live attempt, if there is one. */
   readonly attempt: Attempt | null;
-  /** Whether any pause covers this order: on all, its pair or one of its accounts; or {@link isMovingElsewhere}, which stops it like one. */
+  /** Whether any pause covers this order (on all, its pair, one of its accounts), or {@link isMovingElsewhere}, which stops it alike. */
   readonly isPaused: boolean;
-  /** Whether money was seen to move under an attempt that is closed: until the alarm has ended the order, nobody else ends it as if none had. */
+  /** Whether money was seen to move under an attempt that is closed: until the alarm has ended the order, nobody else ends it. */
   readonly isMovingElsewhere: boolean;
   /** Whether both accounts bound to the order are still the user's and active. */
   readonly areAccountsActive: boolean;

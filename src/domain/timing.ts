@@ -74,8 +74,8 @@ export function isUnsentTooOften(sends: readonly Send[]): boolean {
 const RESEND_BASES = [1, 3];
 
 /**
- * The same key and bytes again, or null when it was repeated often enough: at once after `unsent`, else one base after the key's first permit, then
- * two more; the provider's `Retry-After` wins. `sends` are those of one key, oldest first.
+ * The same key and bytes again, or null when it was repeated often enough: at once after `unsent`, else one base after the key's first
+ * permit, then two more; the provider's `Retry-After` wins. `sends` are those of one key, oldest first.
  */
 export function resendDueAt(sends: readonly Send[], timing: Timing): Instant | null {
   const [first] = sends;

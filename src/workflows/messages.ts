@@ -42,11 +42,11 @@ export const ORDER_EXPIRES_AT = defineSearchAttributeKey('OrderExpiresAt', Searc
 
 /** The pair's rate has crossed the order's trigger: a firm look is worth its call. */
 export const rateCrossed = defineSignal('rateCrossed');
-/** The row was changed by somebody else: cancelled, expired by repair, amended. */
+/** The row was changed by somebody else: cancelled, or expired by repair. */
 export const orderChanged = defineSignal('orderChanged');
 /** A webhook spoke of the order's execution at Conduit. */
 export const conduitOrderChanged = defineSignal('conduitOrderChanged');
-/** The reconciler found the attempt's look-up overdue. */
+/** The reconciler found an attempt that nobody goes on with: its look-up is overdue, or it was prepared and got no further. */
 export const attemptDue = defineSignal('attemptDue');
 /** An operator asks for the cancel that a customer would ask for. */
 export const cancelRequested = defineSignal('cancelRequested');

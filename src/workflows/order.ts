@@ -113,7 +113,7 @@ function listenForNews(): News {
   });
   setHandler(orderChanged, () => note(news), { description: 'the row was changed by somebody else' });
   setHandler(conduitOrderChanged, () => note(news), { description: 'a webhook spoke of this order' });
-  setHandler(attemptDue, () => note(news), { description: 'the reconciler: a look-up is overdue' });
+  setHandler(attemptDue, () => note(news), { description: 'the reconciler: nobody goes on with the attempt' });
   setHandler(orderState, () => news.summary, { description: 'what the order waits for' });
   return news;
 }

@@ -11,8 +11,7 @@ export type ConduitEndpoint =
   | 'order_list'
   | 'transaction_get'
   | 'account_get'
-  | 'webhook_create'
-  | 'webhook_list';
+  | 'webhook_create';
 
 /** How a call ended: a send by its outcome, every other call by what was learnt. */
 type ConduitCallClass = SendOutcome | 'read' | 'refused' | 'rate_limited' | 'unavailable';

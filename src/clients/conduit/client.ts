@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { Instant } from '../../domain/order.ts';
 import type { ProviderOrder } from '../../domain/provider-order.ts';
 import type { QuoteOption, QuoteRequest } from '../../domain/quote.ts';
@@ -14,7 +14,7 @@ import { createHttp, type HttpOptions, type HttpRequest } from './http.ts';
 import { createOrderReads, get, type OrderReads } from './orders.ts';
 import { ageOfPermit, type PermitStart } from './permit-clock.ts';
 import { type RateLimited, readAs, type Unavailable } from './reads.ts';
-import { AccountBody, NewWebhookBody, PageBody, QuoteBody, WebhookBody } from './schemas.ts';
+import { AccountBody, NewWebhookBody, QuoteBody } from './schemas.ts';
 import { readSend, type SendResult } from './sends.ts';
 
 export interface ConduitClientOptions extends HttpOptions {
@@ -59,14 +59,9 @@ interface CancelSend {
 /** `refused`: Conduit answered, and not with an account in use. */
 type AccountProbe = { readonly kind: 'alive' | 'refused' } | RateLimited | Unavailable;
 
-interface WebhookEndpoint {
-  readonly id: string;
-  readonly url: string;
-}
-
 /**
  * Conduit v2. Every method makes one physical request (a list, one a page), repeats none, and returns what was learnt:
- * provider outcomes never throw. Only the two methods of the operator's command throw {@link ConduitCallError}.
+ * provider outcomes never throw. Only the one of the operator's command throws {@link ConduitCallError}.
  */
 export interface ConduitClient extends OrderReads {
   requestQuote(request: QuoteRequest): Promise<QuoteReply>;
@@ -76,7 +71,6 @@ export interface ConduitClient extends OrderReads {
   cancelOrder(send: CancelSend): Promise<SendResult>;
   probeAccount(accountId: string, customerId: string | null): Promise<AccountProbe>;
   registerWebhook(url: string): Promise<{ readonly id: string; readonly secret: string }>;
-  listWebhooks(): Promise<readonly WebhookEndpoint[]>;
   /** Resolves when the calls under way have ended, each by its deadline at the latest. */
   close(): Promise<void>;
 }
@@ -165,14 +159,6 @@ export function createConduitClient(options: ConduitClientOptions): ConduitClien
       if (read.kind !== 'read')
         throw new ConduitCallError('webhook_create', 'code' in read ? read.code : 'RATE_LIMITED');
       return { id: read.value.id, secret: read.value.secret };
-    },
-
-    async listWebhooks() {
-      // The list is not documented; it is taken to be a page like every other.
-      const schema = PageBody.extend({ data: z.array(WebhookBody) });
-      const read = await get(call, 'webhook_list', '/webhooks/endpoints?limit=100', schema);
-      if (read.kind !== 'read') throw new ConduitCallError('webhook_list', 'code' in read ? read.code : 'RATE_LIMITED');
-      return read.value.data;
     },
 
     close: () => http.close(),

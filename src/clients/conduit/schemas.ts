@@ -146,7 +146,6 @@ export const TransactionBody = z.object({
 export const AccountBody = z.object({ id: Id, status: Word.nullish() });
 
 export const NewWebhookBody = z.object({ id: Id, secret: z.string().regex(/^whsec_[0-9A-Za-z]+$/) });
-export const WebhookBody = z.object({ id: Id, url: z.string() });
 
 /** A problem by RFC 9457 as Conduit prints it: `type` is a word of its catalogue and the only thing to go by. */
 export const ProblemBody = z.object({

@@ -46,7 +46,6 @@ export async function verifyWebhook(
 export interface WebhookEvent {
   readonly id: string;
   readonly type: string;
-  readonly createdAt: Instant | null;
   readonly conduitOrderId: string | null;
   readonly conduitTransactionId: string | null;
   readonly reference: string | null;
@@ -62,17 +61,15 @@ const EventBody = z
   .object({
     id: z.string().regex(/^[\w-]{1,100}$/),
     type: z.string().regex(/^[\w.]{1,100}$/),
-    createdAt: z.iso.datetime({ offset: true }).nullish().catch(null),
     data: z
       .object({ orderId: Reference, transactionId: Reference, clientReferenceId: Reference })
       .nullish()
       .catch(null),
   })
   .transform(
-    ({ id, type, createdAt, data }): WebhookEvent => ({
+    ({ id, type, data }): WebhookEvent => ({
       id,
       type: type.toLowerCase(),
-      createdAt: createdAt ? Date.parse(createdAt) : null,
       conduitOrderId: data?.orderId ?? null,
       conduitTransactionId: data?.transactionId ?? null,
       reference: data?.clientReferenceId ?? null,

@@ -34,7 +34,7 @@ const DID: Record<Repair, (id: string) => string> = {
   replaced: (id) => `replaced  the stuck run of order ${id}, by one that goes on from its row`,
   told: (id) => `told      order ${id}: its run has not noticed what became of its row`,
   ended: (id) => `ended     the stuck run of order ${id}, which has ended itself`,
-  hastened: (id) => `hastened  order ${id}: its look-up was overdue`,
+  hastened: (id) => `hastened  order ${id}: nobody went on with its attempt`,
   watched: (id) => `watched   pair ${id}: it has open orders and no new rate`,
 };
 

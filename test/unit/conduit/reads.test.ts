@@ -255,18 +255,15 @@ test('an account is alive when Conduit shows it in use', async () => {
   expect(await client.probeAccount('wlt_7', null)).toEqual({ kind: 'rate_limited', retryAfterMs: 5_000 });
 });
 
-test('the operator registers a webhook and lists them, and hears a refusal as an error without the secret', async () => {
+test('the operator registers a webhook, and hears a refusal as an error without the secret', async () => {
   const secret = `whsec_${'a'.repeat(64)}`;
   let status = 201;
-  const { client, logged } = await start((res, req) => {
+  const { client, logged } = await start((res) => {
     if (status !== 201) return json(res, status, problem('VALIDATION_ERROR', status));
-    if (req.method === 'POST') return json(res, 201, { id: 'wep_1', url: 'https://a.test/', secret });
-    json(res, 200, { data: [{ id: 'wep_1', url: 'https://a.test/' }], meta: { nextCursor: null } });
+    json(res, 201, { id: 'wep_1', url: 'https://a.test/', secret });
   });
   expect(await client.registerWebhook('https://a.test/')).toEqual({ id: 'wep_1', secret });
-  expect(await client.listWebhooks()).toEqual([{ id: 'wep_1', url: 'https://a.test/' }]);
   status = 400;
   await expect(client.registerWebhook('http://a.test/')).rejects.toMatchObject({ code: 'VALIDATION_ERROR' });
-  await expect(client.listWebhooks()).rejects.toMatchObject({ code: 'VALIDATION_ERROR' });
   expect(JSON.stringify(logged)).not.toContain('whsec_');
 });
