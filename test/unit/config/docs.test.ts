@@ -6,6 +6,7 @@ import { Histogram } from 'prom-client';
 import { ENV_SCHEMA } from '../../../src/config.ts';
 import { TOPICS } from '../../../src/db/outbox.ts';
 import { ERROR_CODES } from '../../../src/domain/errors.ts';
+import { ORDER_REASONS } from '../../../src/domain/order.ts';
 import { noEffectClass, SEND_OUTCOMES } from '../../../src/domain/replies.ts';
 import { ALERTS, createMetrics, PAGES, type Service } from '../../../src/metrics.ts';
 import { MESSAGE_RESULTS } from '../../../src/pubsub-bridge/consumer.ts';
@@ -47,6 +48,15 @@ test('operations.md has a section for every page and a row for every alert', () 
 test('the README names every setting and every error code', () => {
   const named = wordsOf('README.md');
   expect([...Object.keys(ENV_SCHEMA.shape), ...ERROR_CODES].filter((name) => !named.has(name))).toEqual([]);
+});
+
+test('api.md tells every field of an order and every reason, and no other', () => {
+  const [, order = '', reasons = ''] = read('docs/api.md').split(/^## (?:An order|Why an order is where it is)$/m);
+  const firstCells = (text: string) => [...text.matchAll(/^\| (`[^|]+`) \|/gm)].map(([, cell = '']) => cell);
+  const named = (text: string) => [...new Set(firstCells(text).flatMap((cell) => words(cell, /`(\w+)`/g)))].sort();
+  const view = read('src/api/order-view.ts').split('  return {')[1]?.split('  };')[0] ?? '';
+  expect(named(order)).toEqual(words(view, /^ {4}(\w+): /gm).sort());
+  expect(named(reasons.split('## ')[0] ?? '').filter((word) => word !== 'reason')).toEqual([...ORDER_REASONS].sort());
 });
 
 const SERVICES = ['api', 'bridge', 'worker'] as const satisfies readonly Service[];
