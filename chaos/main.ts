@@ -85,7 +85,7 @@ async function run(options: Options, stops: (() => Promise<void>)[]): Promise<{ 
     await stopAll(stops);
     system = null;
   };
-  for (const { seed, experiments } of todo) {
+  for (const [index, { seed, experiments }] of todo.entries()) {
     const hasOwnSystem = experiments.some((it) => it.hasOwnSystem);
     if (hasOwnSystem) await takeDown();
     system ??= await bringUp(options, tools, dir, stops);
@@ -114,7 +114,7 @@ async function run(options: Options, stops: (() => Promise<void>)[]): Promise<{ 
     // What a broken law left behind would spoil the next experiment.
     if (hasOwnSystem || !news.every(hasPassed)) await takeDown();
     // A run of hours that is ended before its end has told what it had.
-    publish(options, { dir, basis, results, notRun, left: leftOf(todo, results) });
+    publish(options, { dir, basis, results, notRun, left: bySeed(todo.slice(index + 1)) });
   }
   say(`\n${textTable(results, notRun)}\n`);
   // Nothing was to be run: what is told together here is new all the same.
@@ -125,16 +125,11 @@ async function run(options: Options, stops: (() => Promise<void>)[]): Promise<{ 
   return { code: results.length > 0 && results.every(hasPassed) ? 0 : 1 };
 }
 
-/** By seeds, what of all that was to be run has no result yet. */
-function leftOf(
-  todo: readonly { readonly seed: number; readonly experiments: readonly { readonly id: string }[] }[],
-  results: readonly KeptResult[],
-): Map<number, string[]> {
-  const left = new Map<number, string[]>();
+function bySeed(todo: readonly { readonly seed: number; readonly experiments: readonly { readonly id: string }[] }[]) {
+  const ids = new Map<number, string[]>();
   for (const { seed, experiments } of todo)
-    for (const { id } of experiments)
-      if (!results.some((it) => it.seed === seed && it.id === id)) left.set(seed, [...(left.get(seed) ?? []), id]);
-  return left;
+    ids.set(seed, [...(ids.get(seed) ?? []), ...experiments.map(({ id }) => id)]);
+  return ids;
 }
 
 /** Stops what was started. What cannot be stopped in good order is told, and keeps nothing else from its end. */

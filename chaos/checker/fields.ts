@@ -113,7 +113,7 @@ export const HANDLES: Fields<HandlesRow> = { name: 'text', openFiles: 'number?',
 export const FACT: Fields<Pick<Fact, 'seq' | 'at' | 'event'>> = { seq: 'number', at: 'text', event: 'text' };
 /** What each fact of an order must hold besides. */
 export const FACT_OF_ORDER: Fields<Pick<Fact, 'orderId' | 'order'>> = { orderId: 'text', order: 'object' };
-export const HELD: Fields<Omit<NonNullable<Fact['order']>, 'quoteOptionId'>> = {
+export const HELD: Fields<Omit<NonNullable<Fact['order']>, 'quoteOptionId' | 'failureCode'>> = {
   id: 'text',
   status: 'text',
   totalDebit: 'object',

@@ -14,6 +14,7 @@ interface HeldOrder {
   readonly source: { readonly id: string };
   readonly destination: { readonly id: string };
   readonly quoteOptionId?: string;
+  readonly failureCode?: string | null;
 }
 
 /** A fact of the provider's ledger; `at` is its machine's time. */

@@ -104,7 +104,8 @@ export async function chosen(
   const toxiproxy = typeof tools.toxiproxy === 'string' ? null : tools.toxiproxy.lacking;
   const lacks = ({ needs = [] }: Experiment) =>
     toxiproxy ?? (needs.includes('faketime') ? faketime : null) ?? (needs.includes('mount') ? mount : null);
-  const leftOut = options.mode === 'minutes' ? IN_MIX.filter(needsFaketime) : [];
+  const isMixed = asked.some(({ id }) => id === MIX);
+  const leftOut = isMixed ? IN_MIX.filter((it) => needsFaketime(it) && !asked.some(({ id }) => id === it.id)) : [];
   return {
     runnable: asked.filter((it) => lacks(it) === null),
     notRun: [

@@ -1,7 +1,8 @@
 // The market flaps, and the feed lies.
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Recorded } from '../../simulator/book/entries.ts';
-import type { Experiment } from './experiment.ts';
+import { FIAT, STABLES } from '../load/market.ts';
+import type { Experiment, Stage } from './experiment.ts';
 import { disarm } from './provider.ts';
 
 const LIES = ['zero', 'negative', 'absurd', 'nan', 'stale', 'swapped', 'swapped_refs'] as const;
@@ -26,6 +27,18 @@ function countTurns(ledger: readonly Recorded[]): number {
   return turns;
 }
 
+/** The first order of each pair comes in this time, and a tick after it. */
+const OBSERVED_WITHIN_MS = 15_000;
+
+/** A lie is known for one only where there was a good rate before. */
+async function untilObserved({ system: { db }, sleep, struck }: Stage): Promise<void> {
+  const isObserved = async () => {
+    const rows = await db`select distinct pair from rate_observations where pair = any(${[STABLES, FIAT]})`;
+    return rows.length === 2;
+  };
+  for (const giveUpAt = Date.now() + OBSERVED_WITHIN_MS; !(await isObserved()); await sleep(200))
+    if (Date.now() > giveUpAt) return struck(false, 'no rate of either pair was observed before the first lie');
+}
 export const MARKET_EXPERIMENTS: readonly Experiment[] = [
   {
     id: 'F27',
@@ -62,6 +75,7 @@ export const MARKET_EXPERIMENTS: readonly Experiment[] = [
       const { random, windowMs, sleep } = stage;
       const { simulator } = stage.system;
       const operation = 'quotes.create' as const;
+      await untilObserved(stage);
       // Single quotes first, then feeds that last.
       for (const lie of random.shuffled(LIES)) {
         await simulator.armFault({ match: { operation, nth: random.between(1, 3) }, action: { badRate: lie } });

@@ -4,13 +4,17 @@ import { orderWorkflowId } from '../../src/workflows/messages.ts';
 import { BRIDGES } from '../system/fleet.ts';
 import { signalService } from '../system/pids.ts';
 import type { Experiment, Stage } from './experiment.ts';
-import { countLogged, countOf, expectStruck, restartAll } from './processes.ts';
+import { countOf, expectStruck, logged, restartAll } from './processes.ts';
 import { under } from './provider.ts';
 
 /** Longer than the bridge leases a message for. */
 const LONGER_THAN_A_LEASE_MS = 25_000;
 /** Pulls that hung have leased it, too, and nobody has heard of that: it comes when their leases have run out. */
-const AGAIN_WITHIN_MS = 40_000;
+const AGAIN_WITHIN_MS = 30_000;
+/** Each message of it is about another order, and what becomes of it is always logged. */
+const OFTEN_TOLD = 'order-checks';
+/** For as long as a process waits at a seam. */
+const LONGEST_HOLD_MS = 60_000;
 /** A bridge that was told nothing asks again within this. */
 const REOPENED_WITHIN_MS = 15_000;
 
@@ -38,6 +42,22 @@ const publish = (stage: Stage, topic: string, ...messages: readonly (Buffer | ob
   });
 
 const TOPICS = ['order-checks', 'order-changes', 'conduit-events'] as const;
+const REOPENED = /"event":"subscription_reopened","topic":"([^"]+)"/;
+
+/** Waits until as many lines have been logged since then that differ in what the words catch. Of a short run it is not asked. */
+async function untilLogged(
+  { system, sleep, isQuick }: Stage,
+  since: number,
+  withinMs: number,
+  words: RegExp,
+  count: number,
+): Promise<boolean> {
+  for (const giveUpAt = Date.now() + withinMs; ; await sleep(500)) {
+    const lines = await logged(system, words, since);
+    if (new Set(lines.map((line) => words.exec(line)?.[1])).size >= count) return true;
+    if (isQuick || Date.now() > giveUpAt) return false;
+  }
+}
 const MALFORMED = [
   Buffer.from('no json at all {'),
   Buffer.from([0xff, 0xfe, 0x00]),
@@ -53,23 +73,23 @@ export const MESSAGE_EXPERIMENTS: readonly Experiment[] = [
     id: 'F14',
     title: 'the Pub/Sub emulator is killed: topics, subscriptions and messages are gone',
     atRisk: ['I2', 'I14'],
-    async run({ system, sleep, during, random, struck }) {
-      const since = Date.now();
+    async run(stage) {
+      const { system, sleep, during, random, struck } = stage;
+      let since = Date.now();
       for (let round = 0; round < 2; round += 1) {
         await sleep(random.between(2_000, 5_000));
         await during(
           'Pub/Sub is gone',
           random.between(0, 3_000),
           () => signalService(system.services, 'pubsub', 'SIGKILL'),
-          () => system.services.restart('pubsub'),
+          () => {
+            since = Date.now();
+            return system.services.restart('pubsub');
+          },
         );
       }
-      let reopened = 0;
-      for (const giveUpAt = Date.now() + REOPENED_WITHIN_MS; reopened < TOPICS.length && Date.now() < giveUpAt; ) {
-        await sleep(500);
-        reopened = await countLogged(system, /"event":"subscription_reopened"/, since);
-      }
-      struck(reopened >= TOPICS.length, `of the subscriptions that were gone ${reopened} were made again`);
+      const areReopened = await untilLogged(stage, since, REOPENED_WITHIN_MS, REOPENED, TOPICS.length);
+      struck(areReopened, 'the subscriptions that were gone were not all made again');
     },
   },
   {
@@ -78,29 +98,33 @@ export const MESSAGE_EXPERIMENTS: readonly Experiment[] = [
     atRisk: ['I1'],
     async run(stage) {
       const { system, sleep, during, struck } = stage;
-      const freeze = () => signalService(system.services, 'pubsub', 'SIGSTOP');
-      const since = Date.now();
       await sleep(4_000);
-      // When a message has been handled, and before that is acknowledged: it stays leased.
-      const isFrozen = new Promise<void>((resolve) => {
-        system.desk.arm('S4', async () => {
+      let isFrozen = false;
+      let isOver = false;
+      const freeze = async () => {
+        if (isFrozen) return;
+        isFrozen = true;
+        await signalService(system.services, 'pubsub', 'SIGSTOP');
+      };
+      // A message has been handled, and is acknowledged only when all is over: what is said to a frozen emulator it may yet hear.
+      const isStruck = new Promise<void>((resolve) => {
+        const hold = async () => {
           await freeze();
           resolve();
-        });
+          for (const until = Date.now() + LONGEST_HOLD_MS; !isOver && Date.now() < until; ) await sleep(100);
+        };
+        system.desk.arm('S4', hold, { fits: ({ about }) => !isFrozen && about['topic'] === OFTEN_TOLD });
       });
       await during(
         'Pub/Sub is frozen',
         LONGER_THAN_A_LEASE_MS,
-        () => Promise.race([isFrozen, sleep(5_000).then(freeze)]),
+        () => Promise.race([isStruck, sleep(5_000).then(freeze)]),
         () => signalService(system.services, 'pubsub', 'SIGCONT'),
       );
       expectStruck(stage);
-      let again = 0;
-      for (const giveUpAt = Date.now() + AGAIN_WITHIN_MS; again === 0 && Date.now() < giveUpAt; ) {
-        await sleep(500);
-        again = await countLogged(system, /"delivery_attempt":(?!1\b)\d/, since);
-      }
-      struck(again > 0, 'no message came again whose lease had run out');
+      const cameAgain = await untilLogged(stage, Date.now(), AGAIN_WITHIN_MS, /"delivery_attempt":(?!1\b)\d/, 1);
+      isOver = true;
+      struck(cameAgain, 'no message came again whose lease had run out');
     },
   },
   {

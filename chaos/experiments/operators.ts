@@ -84,11 +84,27 @@ async function wake({ system }: Stage, orderIds: readonly string[]): Promise<voi
   for (const orderId of orderIds) await system.temporal.signalOrder(orderId, orderChanged);
 }
 
-/** Whether a run of one of these orders has made a step since then. */
-async function hasAnyGoneOn(stage: Stage, orderIds: readonly string[], since: number): Promise<boolean> {
+interface KnownRun {
+  readonly workflowId: string;
+  readonly runId: string;
+}
+
+/** The present run of each of these orders: repair may put another in its place. */
+async function runsOf({ system }: Stage, orderIds: readonly string[]): Promise<KnownRun[]> {
+  const { client, call } = system.temporal;
+  const runs: KnownRun[] = [];
+  for (const workflowId of orderIds.map(orderWorkflowId)) {
+    const run = await call(() => client.workflow.getHandle(workflowId).describe()).catch(() => null);
+    if (run) runs.push({ workflowId, runId: run.runId });
+  }
+  return runs;
+}
+
+/** Whether one of these runs has made a step since then. */
+async function hasAnyGoneOn(stage: Stage, runs: readonly KnownRun[], since: number): Promise<boolean> {
   const { client, call } = stage.system.temporal;
-  for (const orderId of orderIds) {
-    const handle = client.workflow.getHandle(orderWorkflowId(orderId));
+  for (const { workflowId, runId } of runs) {
+    const handle = client.workflow.getHandle(workflowId, runId);
     const { events } = await call(() => handle.fetchHistory()).catch(() => ({ events: [] }));
     const steps = (events ?? []).filter((event) => event.workflowTaskCompletedEventAttributes);
     if (steps.some(({ eventTime }) => Number(eventTime?.seconds ?? 0) * 1_000 > since)) return true;
@@ -161,10 +177,11 @@ export const OPERATOR_EXPERIMENTS: readonly Experiment[] = [
       const { system, sleep } = stage;
       await sleep(6_000);
       const first = await openOrders(stage, ['watching']);
+      const firstRuns = await runsOf(stage, first);
       await deploy(stage, 'a patched change', await bundleWith(system.dir, 'patched'));
       const deployedAt = Date.now();
       await wake(stage, first);
-      const isFollowed = await untilMet(stage, GOOD_RELEASE_MS, () => hasAnyGoneOn(stage, first, deployedAt));
+      const isFollowed = await untilMet(stage, GOOD_RELEASE_MS, () => hasAnyGoneOn(stage, firstRuns, deployedAt));
       stage.struck(isFollowed, 'no run that had begun before the patched change went on under it');
       const then = await openOrders(stage, ['watching']);
       await deploy(stage, 'code that cannot follow', await bundleWith(system.dir, 'non_deterministic'));

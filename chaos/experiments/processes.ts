@@ -62,11 +62,11 @@ export async function countOf(
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
-/** How many lines our processes have logged since then that have these words in them. */
-export async function countLogged({ fleet }: System, words: RegExp, since: number): Promise<number> {
+/** The lines that our processes have logged since then with these words in them. */
+export async function logged({ fleet }: System, words: RegExp, since: number): Promise<string[]> {
   const texts = await Promise.all(fleet.logFiles.map((file) => readFile(file, 'utf8').catch(() => '')));
   const lines = texts.flatMap((text) => text.split('\n')).filter((line) => words.test(line));
-  return lines.filter((line) => Date.parse(/"time":"([^"]+)"/.exec(line)?.[1] ?? '') >= since).length;
+  return lines.filter((line) => Date.parse(/"time":"([^"]+)"/.exec(line)?.[1] ?? '') >= since);
 }
 
 /** A slow machine comes to it later. */

@@ -77,7 +77,7 @@ async function isDrained({ db }: System, since: number): Promise<boolean> {
       + (select count(*) from orders where created_at >= ${from} and closed_at is null
           and (expires_at < app_now() - interval '1 second'
             or status = 'accepted' and created_at < app_now() - interval '1 second'))::int
-      + (select count(*) from transactions where created_at >= ${from} and unknown_since is not null
-          and closed_at is null)::int as waiting`;
+      + (select count(*) from transactions where created_at >= ${from} and closed_at is null
+          and unknown_since < app_now() - interval '1 second')::int as waiting`;
   return row?.waiting === 0;
 }

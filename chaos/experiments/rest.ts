@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ORDER_WORKFLOW } from '../../src/workflows/messages.ts';
 import { runProductCommand } from '../../stack/product.ts';
 import { PROCESSES } from '../system/fleet.ts';
+import { signalService } from '../system/pids.ts';
 import type { System } from '../system/system.ts';
 import type { Stage } from './experiment.ts';
 
@@ -76,6 +77,9 @@ export async function heal({ system, history, experiment, timeScale }: Stage): P
   const isDown = PROCESSES.some((name) => fleet.isFrozen(name) || fleet.pidOf(name) === null);
   for (const name of PROCESSES) fleet.thaw(name);
   const gone = services.list.filter(({ name }) => !services.isRunning(name));
+  // One that an experiment has left frozen still runs.
+  for (const { name } of services.list)
+    if (!gone.some((it) => it.name === name)) await signalService(services, name, 'SIGCONT');
   for (const { name } of gone) await services.restart(name);
   await network.heal();
   await simulator.clearFaults();

@@ -47,9 +47,10 @@ function toCome(left: Run['left']): string {
 function commandOf({ mode, minutes, timeScale, orders }: Options, results: readonly KeptResult[]): string {
   const seeds = [...new Set(results.map(({ seed }) => seed))].toSorted((a, b) => a - b);
   const ids = [...new Set(results.map(({ id }) => id))].join(',');
+  const areFirst = seeds.every((seed, index) => seed === index + 1);
   const words = [
     mode === 'only' ? `--only ${ids}` : mode === 'minutes' ? `--minutes ${minutes}` : `--${mode}`,
-    ...(seeds.length > 1 ? [`--seeds ${seeds.at(-1)}`] : seeds.map((seed) => `--seed ${seed}`)),
+    areFirst && seeds.length > 1 ? `--seeds ${seeds.length}` : `--seed ${seeds[0] ?? 1}`,
     ...(orders === undefined ? [] : [`--orders ${orders}`]),
     ...(timeScale === USUAL_TIME_SCALE ? [] : [`--time-scale ${timeScale}`]),
   ];
@@ -57,7 +58,8 @@ function commandOf({ mode, minutes, timeScale, orders }: Options, results: reado
     timeScale === 1
       ? 'every wait and outage in real time but the watch over orphans (150 s, not 900)'
       : `waits divided by ${timeScale}`;
-  return `\`npm run chaos -- ${words.join(' ')}\`, ${pace},`;
+  const others = areFirst || seeds.length < 2 ? '' : `, and for seeds ${seeds.slice(1).join(', ')}`;
+  return `\`npm run chaos -- ${words.join(' ')}\`${others}, ${pace},`;
 }
 
 /** The page under docs/ that a run is for; null for one that is nobody else's business. */

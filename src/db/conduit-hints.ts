@@ -6,7 +6,8 @@ const MOVED = ['transaction.completed', 'order.succeeded'];
 
 /**
  * Brings forward the next look-up of the order's live attempt, and of its provider orders that are still followed: a webhook
- * spoke of one of them. One that waited for none gets one: there is something to be seen. Bookkeeping: what the provider's order has become, only the look-up says.
+ * spoke of one of them. One that waited for none gets one: there is something to be seen. Bookkeeping: what the provider's order has
+ * become, only the look-up says.
  */
 export async function hastenLookups(sql: Sql, orderId: string): Promise<void> {
   await sql`

@@ -159,7 +159,8 @@ export type OrphanClosing =
 
 /**
  * Ends an orphan on a person's word; not while its order is open and money was seen to move: that order ends by the alarm alone. One of
- * another organisation has no audit a day later either, which could not read it; one that is in reach keeps its audit. An order that has ended takes no further event: then who and why is for the caller to keep.
+ * another organisation has no audit a day later either, which could not read it; one that is in reach keeps its audit. An order that has
+ * ended takes no further event: then who and why is for the caller to keep.
  */
 export async function closeOrphanByHand(db: Database, verdict: OrphanVerdict): Promise<OrphanClosing> {
   const { orderId, attempt, here } = verdict;

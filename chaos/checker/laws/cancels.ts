@@ -40,6 +40,8 @@ function judgeAnswer(
     if (row && row.status !== 'cancelled') add(`its cancel was confirmed, and it is ${row.status}`);
   }
   if (isLate && row?.status === 'cancelled') add('its cancel was refused as too late, and it is cancelled');
+  if (isLate && !isOnItsWay(evidence, orderId, facts, endedAt))
+    add('its cancel was refused as too late, and nothing was on its way');
   if (isLate && row?.cancelRefusedAt === null) add('its cancel was refused as too late, and that is kept nowhere');
   if (isConfirmed || isLate)
     for (const send of evidence.sends)
@@ -48,6 +50,12 @@ function judgeAnswer(
   if (status === 409 && code === 'already_terminal' && row && (row.closedAt === null || row.closedAt > endedAt))
     add('its cancel was told that it had ended, and it had not');
   return violations;
+}
+
+/** Whether the order was executing when its cancel was refused, or Conduit had claimed one of its orders by then. */
+function isOnItsWay({ events }: Evidence, orderId: string, facts: readonly Fact[], at: number): boolean {
+  const refusal = events.find((it) => it.orderId === orderId && it.event === 'cancel_refused');
+  return refusal?.status === 'executing' || facts.some((it) => it.event === 'order.claimed' && Date.parse(it.at) <= at);
 }
 
 /** A twin that a fault claims by itself is nobody's execution, and one that had failed before, and moved nothing, has no effect. */

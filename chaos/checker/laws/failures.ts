@@ -1,14 +1,20 @@
-// I7: an order fails for what the provider has said of it, or for its customer's wish; for nothing that passes, least of all for a fault of ours.
+// I7: an order fails for what the provider has said of it, or for its customer's wish; for nothing that passes, least of all for a fault
+// of ours.
 import { type Evidence, groupBy, orderOf } from '../evidence.ts';
 import type { OrderRow } from '../rows.ts';
 import { broken, type Violation } from '../verdict.ts';
 import type { Fact } from '../witnesses.ts';
 
+/** Failures after which the next attempt may begin, when no money has moved. */
+const PASSING = ['insufficient_funds', 'provider_unavailable', 'cancelled'];
+
 /** By the reason that the order gives: what shows that it is true. */
 const CAUSES: Readonly<Record<string, (order: OrderRow, facts: readonly Fact[]) => boolean>> = {
   cancel_requested: ({ cancelRefusedAt }) => cancelRefusedAt !== null,
-  provider_failed: (_, facts) => facts.some(({ event }) => event === 'order.failed'),
-  partial_effect: (_, facts) => facts.some(({ event }) => event === 'order.failed'),
+  provider_failed: (_, facts) =>
+    facts.some(({ event, order }) => event === 'order.failed' && !PASSING.includes(order?.failureCode ?? '')),
+  partial_effect: (_, facts) =>
+    facts.some(({ event }) => event === 'transaction.completed' || event === 'order.succeeded'),
   cancelled_by_provider: (_, facts) => facts.some(({ event, by }) => event === 'order.cancelled' && by !== 'client'),
   orphan_executed: (_, facts) => facts.some(({ event }) => event === 'order.claimed'),
   provider_refused: (_, facts) => facts.some(({ event, code }) => event === 'request.answered' && isFinal(code)),

@@ -245,12 +245,23 @@ describe('I5: cancel', () => {
       /^I5 too_late: its cancel was confirmed, and it is executed$/,
     ],
     [
+      'its cancel was refused as too late while it waited, and Conduit had claimed nothing by then',
+      (folder) => {
+        the(folder.order_events, (it) => it.orderId === TOO_LATE && it.event === 'cancel_refused').status = 'watching';
+        factOf(folder, 'order.claimed', TOO_LATE).at = new Date(
+          callOf(folder, TOO_LATE, 'cancel').endedAt + 1,
+        ).toISOString();
+      },
+      /^I5 too_late: its cancel was refused as too late, and nothing was on its way$/,
+    ],
+    [
       'its cancel was refused as too late, and it is cancelled',
       (folder) => {
         change(callOf(folder, CANCELLED, 'cancel'), { status: 409, code: 'too_late' });
         orderOf(folder, CANCELLED).cancelRefusedAt = BEGAN_AT;
       },
       /^I5 cancelled: its cancel was refused as too late, and it is cancelled$/,
+      /^I5 cancelled: its cancel was refused as too late, and nothing was on its way$/,
     ],
     [
       'the refusal is kept nowhere',

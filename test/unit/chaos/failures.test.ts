@@ -2,7 +2,7 @@
 import { describe } from '@jest/globals';
 import type { Fact } from '../../../chaos/checker/witnesses.ts';
 import { BEGAN_AT, EXPIRED } from './clean-folder.ts';
-import { orderOf, runOf } from './facts.ts';
+import { attemptOf, factOf, heldBy, orderOf, runOf } from './facts.ts';
 import type { Folder } from './folder.ts';
 import { type Case, each } from './spoiled.ts';
 
@@ -28,6 +28,13 @@ function fail(folder: Folder, reason: string): void {
 
 const tell = (folder: Folder, fact: Partial<Fact>) =>
   folder.ledger.push({ seq: 900, at: new Date(BEGAN_AT + 20_000).toISOString(), event: 'request.answered', ...fact });
+/** In place of the cancel by which its attempt ended. */
+function failAtProvider(folder: Folder, failureCode: string): void {
+  const end = factOf(folder, 'order.cancelled', EXPIRED);
+  const order = { ...heldBy(folder, 'order.succeeded'), id: end.orderId ?? '', status: 'failed', failureCode };
+  Object.assign(end, { event: 'order.failed', order });
+  attemptOf(folder, EXPIRED).status = 'failed';
+}
 const refusing = (operation: string, code: string) => ({ operation, code, reference: REFERENCE });
 
 describe('an order fails for a cause that the provider knows', () => {
@@ -72,6 +79,29 @@ describe('an order fails for a cause that the provider knows', () => {
       'cancelled by us, as its attempt was fenced, and by nobody else',
       (folder) => fail(folder, 'cancelled_by_provider'),
       new RegExp(`^I7 expired: it failed \\(cancelled_by_provider\\), ${NO_CAUSE}`),
+    ],
+    [
+      'a failure at the provider of which the next attempt is due',
+      (folder) => {
+        fail(folder, 'provider_failed');
+        failAtProvider(folder, 'insufficient_funds');
+      },
+      new RegExp(`^I7 expired: it failed \\(provider_failed\\), ${NO_CAUSE}`),
+    ],
+    [
+      'a failure at the provider of which nobody knows whether it passes',
+      (folder) => {
+        fail(folder, 'provider_failed');
+        failAtProvider(folder, 'compliance_hold');
+      },
+    ],
+    [
+      'money that moved in part, and none has',
+      (folder) => {
+        fail(folder, 'partial_effect');
+        failAtProvider(folder, 'compliance_hold');
+      },
+      new RegExp(`^I7 expired: it failed \\(partial_effect\\), ${NO_CAUSE}`),
     ],
     [
       'a failure at the provider that there was not',
