@@ -7,7 +7,8 @@ import type { Folder } from './folder.ts';
 import { type Case, each } from './spoiled.ts';
 
 const REFERENCE = `${EXPIRED}:g1`;
-const NO_CAUSE = 'and the provider knows of no cause$';
+const noCause = (reason: string) =>
+  new RegExp(`^I7 expired: it failed \\(${reason}\\), and the provider knows of no cause$`);
 
 /** The expired order has failed instead, and everybody was told so. */
 function fail(folder: Folder, reason: string): void {
@@ -28,6 +29,8 @@ function fail(folder: Folder, reason: string): void {
 
 const tell = (folder: Folder, fact: Partial<Fact>) =>
   folder.ledger.push({ seq: 900, at: new Date(BEGAN_AT + 20_000).toISOString(), event: 'request.answered', ...fact });
+const refusing = (operation: string, code: string) => ({ operation, code, reference: REFERENCE });
+
 /** In place of the cancel by which its attempt ended. */
 function failAtProvider(folder: Folder, failureCode: string): void {
   const end = factOf(folder, 'order.cancelled', EXPIRED);
@@ -35,7 +38,6 @@ function failAtProvider(folder: Folder, failureCode: string): void {
   Object.assign(end, { event: 'order.failed', order });
   attemptOf(folder, EXPIRED).status = 'failed';
 }
-const refusing = (operation: string, code: string) => ({ operation, code, reference: REFERENCE });
 
 describe('an order fails for a cause that the provider knows', () => {
   const cases: Case[] = [
@@ -45,7 +47,7 @@ describe('an order fails for a cause that the provider knows', () => {
         fail(folder, 'provider_refused');
         tell(folder, refusing('orders.create', 'QUOTE_EXPIRED'));
       },
-      new RegExp(`^I7 expired: it failed \\(provider_refused\\), ${NO_CAUSE}`),
+      noCause('provider_refused'),
     ],
     [
       'nor is what another order was refused',
@@ -53,7 +55,7 @@ describe('an order fails for a cause that the provider knows', () => {
         fail(folder, 'provider_refused');
         tell(folder, { ...refusing('orders.create', 'AMOUNT_OUT_OF_RANGE'), reference: `${BEGAN_AT}:g1` });
       },
-      new RegExp(`^I7 expired: it failed \\(provider_refused\\), ${NO_CAUSE}`),
+      noCause('provider_refused'),
     ],
     [
       'refused for good',
@@ -62,11 +64,7 @@ describe('an order fails for a cause that the provider knows', () => {
         tell(folder, refusing('orders.create', 'AMOUNT_OUT_OF_RANGE'));
       },
     ],
-    [
-      'a quote that was refused, and none was',
-      (folder) => fail(folder, 'quote_refused'),
-      new RegExp(`^I7 expired: it failed \\(quote_refused\\), ${NO_CAUSE}`),
-    ],
+    ['a quote that was refused, and none was', (folder) => fail(folder, 'quote_refused'), noCause('quote_refused')],
     [
       'a quote that was refused',
       (folder) => {
@@ -78,7 +76,7 @@ describe('an order fails for a cause that the provider knows', () => {
     [
       'cancelled by us, as its attempt was fenced, and by nobody else',
       (folder) => fail(folder, 'cancelled_by_provider'),
-      new RegExp(`^I7 expired: it failed \\(cancelled_by_provider\\), ${NO_CAUSE}`),
+      noCause('cancelled_by_provider'),
     ],
     [
       'a failure at the provider of which the next attempt is due',
@@ -86,7 +84,7 @@ describe('an order fails for a cause that the provider knows', () => {
         fail(folder, 'provider_failed');
         failAtProvider(folder, 'insufficient_funds');
       },
-      new RegExp(`^I7 expired: it failed \\(provider_failed\\), ${NO_CAUSE}`),
+      noCause('provider_failed'),
     ],
     [
       'a failure at the provider of which nobody knows whether it passes',
@@ -101,23 +99,19 @@ describe('an order fails for a cause that the provider knows', () => {
         fail(folder, 'partial_effect');
         failAtProvider(folder, 'compliance_hold');
       },
-      new RegExp(`^I7 expired: it failed \\(partial_effect\\), ${NO_CAUSE}`),
+      noCause('partial_effect'),
     ],
     [
       'a failure at the provider that there was not',
       (folder) => fail(folder, 'provider_failed'),
-      new RegExp(`^I7 expired: it failed \\(provider_failed\\), ${NO_CAUSE}`),
+      noCause('provider_failed'),
     ],
     [
       'a cancel that was too late, and there was none',
       (folder) => fail(folder, 'cancel_requested'),
-      new RegExp(`^I7 expired: it failed \\(cancel_requested\\), ${NO_CAUSE}`),
+      noCause('cancel_requested'),
     ],
-    [
-      'a reason that no order fails for',
-      (folder) => fail(folder, 'paused'),
-      new RegExp(`^I7 expired: it failed \\(paused\\), ${NO_CAUSE}`),
-    ],
+    ['a reason that no order fails for', (folder) => fail(folder, 'paused'), noCause('paused')],
   ];
   each(cases);
 });
